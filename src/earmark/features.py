@@ -1,0 +1,193 @@
+"""The detector's front end: log-mel energies in numpy, whole or in blocks with the same result.
+
+Mel filters follow Slaney's scale with unit area, as librosa's defaults do; energies are the power
+spectrum of a periodic Hann window, in dB, with a floor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from earmark.errors import AudioError, ConfigError
+from earmark.frames import FrameGrid
+
+FloatArray = npt.NDArray[np.float32]
+
+# Frames transformed at a time: the work arrays stay in the processor's cache.
+_FRAMES_PER_BLOCK = 256
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """Constants of a log-mel front end; they travel in the model card.
+
+    Parameters
+    ----------
+    sample_rate : int
+        Hz.
+    win_length, hop_length, n_fft : int
+        Window, cell and transform length in samples.
+    n_mels : int
+        Bands.
+    fmin, fmax : float
+        Lowest and highest edge of the filters, Hz.
+    floor_db : float
+        Energies below are raised to it, dB (a full-scale sine reaches about 0 dB).
+    """
+
+    sample_rate: int = 16_000
+    win_length: int = 512
+    hop_length: int = 320
+    n_fft: int = 512
+    n_mels: int = 64
+    fmin: float = 40.0
+    fmax: float = 8_000.0
+    floor_db: float = -100.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.hop_length <= self.win_length <= self.n_fft:
+            raise ConfigError(
+                f"front end with hop {self.hop_length}, window {self.win_length}, n_fft {self.n_fft}: "
+                "they must satisfy 0 < hop_length <= win_length <= n_fft"
+            )
+        if not 0 <= self.fmin < self.fmax <= self.sample_rate / 2:
+            raise ConfigError(
+                f"mel range {self.fmin}-{self.fmax} Hz: it must lie between 0 and half the sample rate "
+                f"({self.sample_rate / 2:g} Hz)"
+            )
+
+    @property
+    def grid(self) -> FrameGrid:
+        """Where the frames lie."""
+        return FrameGrid(self.sample_rate, self.hop_length, self.win_length)
+
+
+def mel_to_hz(mels: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Turn Slaney mels into Hz: linear to 1 kHz (15 mel), then 27 steps to a factor of 6.4."""
+    m = np.asarray(mels, dtype=np.float64)
+    return np.where(m < 15, m * 200 / 3, 1000.0 * np.exp((np.maximum(m, 15) - 15) * np.log(6.4) / 27))
+
+
+def hz_to_mel(hz: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Turn Hz into Slaney mels."""
+    f = np.asarray(hz, dtype=np.float64)
+    return np.where(f < 1000, f * 3 / 200, 15 + np.log(np.maximum(f, 1000) / 1000) * 27 / np.log(6.4))
+
+
+@lru_cache(maxsize=8)
+def mel_filters(sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float) -> FloatArray:
+    """Return triangular filters of unit area, float32, shape=(n_mels, n_fft // 2 + 1)."""
+    edges = mel_to_hz(np.linspace(hz_to_mel(fmin), hz_to_mel(fmax), n_mels + 2))
+    bins = np.fft.rfftfreq(n_fft, 1 / sample_rate)
+    rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+    falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
+    filters = np.maximum(0, np.minimum(rising, falling)) * (2 / (edges[2:] - edges[:-2]))[:, None]
+    result = filters.astype(np.float32)
+    result.setflags(write=False)
+    return result
+
+
+def log_mel(samples: npt.ArrayLike, sample_rate: int, front_end: FrontEnd | None = None) -> FloatArray:
+    """Compute log-mel energies.
+
+    Parameters
+    ----------
+    samples : array, shape=(n_samples,)
+        Mono signal, nominal range -1 to 1.
+    sample_rate : int
+        Hz; must be the front end's.
+    front_end : FrontEnd, optional
+        Constants; by default the detector's.
+
+    Returns
+    -------
+    float32, shape=(n_mels, n_frames)
+        dB; ``n_frames = ceil(n_samples / hop_length)``.
+
+    Raises
+    ------
+    AudioError
+        If the signal is not mono, or its rate is not the front end's.
+    """
+    front_end = front_end or FrontEnd()
+    if sample_rate != front_end.sample_rate:
+        raise AudioError(
+            f"log_mel was given {sample_rate} Hz, its front end works at {front_end.sample_rate} Hz; "
+            "resample first (open_audio does)"
+        )
+    stream = MelStream(front_end)
+    return np.concatenate([stream.push(np.asarray(samples, dtype=np.float32)), stream.flush()], axis=1)
+
+
+@dataclass
+class MelStream:
+    """Log-mel energies of a signal that arrives in blocks of any size.
+
+    The frames are the same, bit for bit, however the signal is cut.
+    """
+
+    front_end: FrontEnd = field(default_factory=FrontEnd)
+
+    def __post_init__(self) -> None:
+        f = self.front_end
+        self._window = np.zeros(f.n_fft, np.float32)
+        pad = (f.n_fft - f.win_length) // 2
+        self._window[pad : pad + f.win_length] = np.hanning(f.win_length + 1)[:-1]
+        # Sums over the window's energy, so that dB do not depend on the window length.
+        self._filters = np.ascontiguousarray(
+            mel_filters(f.sample_rate, f.n_fft, f.n_mels, f.fmin, f.fmax).T / np.sum(self._window**2)
+        )
+        lead = (f.n_fft - f.hop_length) // 2
+        self._pending = np.zeros(lead, np.float32)
+        self._n_samples = 0
+        self._n_frames = 0
+
+    def push(self, samples: FloatArray) -> FloatArray:
+        """Take more samples, float32, shape=(n,); return the frames they complete, shape=(n_mels, n_frames)."""
+        if samples.ndim != 1:
+            raise AudioError(
+                f"got samples of shape {samples.shape}; give one mono channel, shape (n_samples,)"
+            )
+        self._n_samples += len(samples)
+        self._pending = np.concatenate([self._pending, samples])
+        # Whole groups only: a frame's value must not depend on how many are transformed with it.
+        f = self.front_end
+        ready = max(0, (len(self._pending) - f.n_fft) // f.hop_length + 1)
+        return self._transform(ready - ready % _FRAMES_PER_BLOCK)
+
+    def flush(self) -> FloatArray:
+        """Return the remaining frames; the signal is taken as silent after its end."""
+        f = self.front_end
+        remaining = f.grid.n_frames(self._n_samples) - self._n_frames
+        needed = max(0, (remaining - 1) * f.hop_length + f.n_fft)
+        self._pending = np.concatenate(
+            [self._pending, np.zeros(max(0, needed - len(self._pending)), np.float32)]
+        )
+        return self._transform(remaining)
+
+    def _transform(self, n_frames: int) -> FloatArray:
+        f = self.front_end
+        out = np.empty((n_frames, f.n_mels), np.float32)
+        frames = (
+            np.lib.stride_tricks.sliding_window_view(self._pending, f.n_fft)[:: f.hop_length]
+            if n_frames
+            else None
+        )
+        for start in range(0, n_frames, _FRAMES_PER_BLOCK):
+            assert frames is not None
+            block = frames[start : min(start + _FRAMES_PER_BLOCK, n_frames)] * self._window
+            spectrum = np.fft.rfft(block, axis=1)
+            power = spectrum.real**2 + spectrum.imag**2
+            np.matmul(
+                power.astype(np.float32, copy=False), self._filters, out=out[start : start + len(block)]
+            )
+        self._pending = self._pending[n_frames * f.hop_length :]
+        self._n_frames += n_frames
+        np.maximum(out, 10 ** (f.floor_db / 10), out=out)
+        np.log10(out, out=out)
+        out *= 10
+        return np.ascontiguousarray(out.T)
