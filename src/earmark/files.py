@@ -1,0 +1,169 @@
+"""Files: opened for reading with errors a user understands, and written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import shutil
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, BinaryIO, cast
+
+from earmark.errors import AudioError, EarmarkError
+
+_HEAD_BYTES = 1 << 16
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def is_url(source: str) -> bool:
+    """Tell whether a source is written as an address with a scheme, and no file has that name."""
+    return bool(_SCHEME.match(source)) and not os.path.exists(source)
+
+
+def open_binary(source: str | os.PathLike[str] | BinaryIO, resources: ExitStack) -> tuple[str, BinaryIO]:
+    """Open a recording for reading bytes.
+
+    Parameters
+    ----------
+    source : str, path or binary file object
+        ``"-"`` is standard input; what is open already is returned as it is.
+    resources : ExitStack
+        Closes what was opened here.
+
+    Returns
+    -------
+    name : str
+        How messages call it.
+    file : binary file object
+
+    Raises
+    ------
+    AudioError
+        If it cannot be opened.
+    """
+    if source == "-":
+        if sys.stdin is None or sys.stdin.isatty():
+            raise AudioError(
+                "'-' reads standard input, but nothing is piped into it; pipe a recording or give a file"
+            )
+        return "standard input", sys.stdin.buffer
+    if not isinstance(source, (str, os.PathLike)):
+        if not callable(getattr(source, "read", None)):
+            raise AudioError(
+                f"got a {type(source).__name__}; give a path, an address or a file opened with 'rb'"
+            )
+        name = getattr(source, "name", None)
+        return name if isinstance(name, str) else "the given stream", source
+    path = Path(source)
+    try:
+        if stat.S_ISDIR(path.stat().st_mode):
+            raise AudioError(f"'{path}' is a folder; give the files in it")
+        # Unbuffered: FFmpeg asks for large pieces.
+        return str(path), resources.enter_context(path.open("rb", buffering=0))
+    except FileNotFoundError as err:
+        raise AudioError(f"'{path}' does not exist; check the path") from err
+    except PermissionError as err:
+        raise AudioError(f"'{path}' may not be read (permission denied); allow it, or copy the file") from err
+    except (OSError, ValueError) as err:
+        raise AudioError(
+            f"'{path}' cannot be opened: {getattr(err, 'strerror', None) or err}; check it"
+        ) from err
+
+
+def peek(name: str, file: BinaryIO) -> tuple[bytes, BinaryIO]:
+    """Return the first bytes of a file, at most 64 KiB, and a file that still starts with them.
+
+    Raises
+    ------
+    AudioError
+        If it cannot be read, is empty or gives text.
+    """
+    try:
+        seekable = file.seekable() if hasattr(file, "seekable") else False
+        start = file.tell() if seekable else 0
+        head = file.read(_HEAD_BYTES)
+        if seekable:
+            file.seek(start)
+    except (OSError, ValueError) as err:
+        raise AudioError(
+            f"'{name}' cannot be read: {getattr(err, 'strerror', None) or err}; check it"
+        ) from err
+    if not isinstance(head, bytes):
+        raise AudioError(f"'{name}' gives {type(head).__name__}; give a file opened with 'rb'")
+    if not head:
+        raise AudioError(f"'{name}' is empty (0 bytes); copy or export it again")
+    return head, file if seekable else cast("BinaryIO", _Rest(head, file))
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike[str], *, binary: bool = False) -> Iterator[IO[Any]]:
+    """Open a file that appears under its name only when it is complete.
+
+    Folders are made as needed; on any error the unfinished file is removed and an older one stays as
+    it was.  What is no regular file (a device, a named pipe) is written directly.
+
+    Parameters
+    ----------
+    path : str or path
+        Where to write; a link is followed.
+    binary : bool
+        Bytes, or else UTF-8 text with line ends as written.
+
+    Raises
+    ------
+    EarmarkError
+        If it cannot be written.
+    """
+    target = Path(os.path.realpath(path))
+    kind = "b" if binary else ""
+    text: dict[str, Any] = {} if binary else {"encoding": "utf-8", "newline": ""}
+    try:
+        if target.exists() and not target.is_file() and not target.is_dir():
+            with target.open(f"w{kind}", **text) as file:
+                yield file
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "a folder has this name")
+        if target.exists() and not os.access(target, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        # Its name does not depend on the target's, which may be as long as names can be.
+        unfinished = target.parent / f".earmark-{secrets.token_hex(8)}.tmp"
+        try:
+            with unfinished.open(f"x{kind}", **text) as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            if target.exists():
+                shutil.copymode(target, unfinished)
+            os.replace(unfinished, target)
+        finally:
+            with suppress(OSError):
+                unfinished.unlink()
+    except OSError as err:
+        raise EarmarkError(
+            f"'{path}' cannot be written: {err.strerror or err}; free some space there or write elsewhere"
+        ) from err
+
+
+class _Rest:
+    """A pipe whose first bytes were read already."""
+
+    def __init__(self, head: bytes, file: BinaryIO) -> None:
+        self._head = head
+        # What is there is passed on at once, so that live sound is not held up.
+        self._read: Callable[[int], bytes] = getattr(file, "read1", file.read)
+
+    def read(self, size: int) -> bytes:
+        if not self._head:
+            return self._read(size)
+        part, self._head = self._head[:size], self._head[size:]
+        return part
+
+    def seekable(self) -> bool:
+        return False

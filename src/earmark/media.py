@@ -1,0 +1,257 @@
+"""Opening a recording safely, and saying in one line why it cannot be opened or read.
+
+Local files are handed to FFmpeg as open files, never as names: a name that looks like a protocol
+stays a name, and a playlist cannot make FFmpeg open anything else.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+from urllib.parse import urlsplit
+
+import av
+import av.audio
+import av.container
+import av.error
+
+from earmark.errors import AudioError
+from earmark.files import is_url, open_binary, peek
+
+# What an address, or a playlist behind it, may make FFmpeg open.
+_PROTOCOLS = "http,https,tcp,tls,httpproxy,crypto"
+_BUFFER_BYTES = 1 << 16
+_DISCARD_ALL = 48
+# Formats without a header: FFmpeg multiplies the size by the bit rate of the first packets.
+_WITHOUT_LENGTH = ("aac", "ac3", "eac3", "dts")
+# PCM, float, and either with an extended header: elsewhere the byte rate is not exact.
+_PCM_TAGS = (b"\x01\x00", b"\x03\x00", b"\xfe\xff")
+_ADVICE = "play it to see whether it is whole, or convert it to WAV or FLAC first"
+_PIPE_ADVICE = "some formats cannot be read from a pipe: give the file itself, or pipe WAV"
+
+
+@dataclass(frozen=True)
+class Media:
+    """An open container and the audio stream chosen in it.
+
+    Parameters
+    ----------
+    name : str
+        How messages call it.
+    container : av.container.InputContainer
+        Open for reading.
+    stream : av.audio.AudioStream
+        Has a decoder.
+    promised : float or None
+        Length in the header of a WAV, seconds; FFmpeg believes the size of the file instead.
+    advice : str
+        What to do if it cannot be read.
+    timeout : float
+        Seconds a server may take to answer.
+    resources : ExitStack
+        Closes all that was opened.
+    """
+
+    name: str
+    container: av.container.InputContainer
+    stream: av.audio.AudioStream
+    promised: float | None
+    advice: str
+    timeout: float
+    resources: ExitStack
+
+    @property
+    def stream_duration(self) -> float | None:
+        """What the container says about the length of the stream, seconds."""
+        stream = self.stream
+        if stream.duration and stream.time_base:
+            return float(stream.duration * stream.time_base)
+        tagged = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", "").strip())
+        if tagged:
+            hours, minutes, seconds = tagged.groups()
+            return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+        return None
+
+    @property
+    def duration(self) -> float | None:
+        """Length of the stream, or else of the container, seconds; an estimate."""
+        seconds = self.stream_duration
+        return (
+            self.container.duration / av.time_base if seconds is None and self.container.duration else seconds
+        )
+
+    @property
+    def stated_duration(self) -> float | None:
+        """The length if it is written in the file, seconds; None if it is a guess from size and bit rate."""
+        if self.promised is not None:
+            return self.promised
+        stream, seconds, kind = self.stream, self.duration, self.container.format.name
+        bit_rate, size = stream.codec_context.bit_rate, self.container.size
+        if kind in _WITHOUT_LENGTH:
+            return None
+        if kind == "mp3" and stream.duration and stream.time_base:
+            # A length from a Xing header is a whole number of samples.
+            n_samples = stream.duration * stream.time_base * stream.codec_context.sample_rate
+            return seconds if n_samples.denominator == 1 else None
+        if seconds and bit_rate and size > 0 and abs(8 * size / bit_rate - seconds) <= 0.002 * seconds:
+            return None
+        return seconds
+
+    @property
+    def has_video(self) -> bool:
+        """Whether there are moving pictures, not just a cover."""
+        return bool(self._videos())
+
+    @property
+    def video_starts(self) -> list[float]:
+        """First times of the video streams, seconds in the container's clock."""
+        return [float(s.start_time * s.time_base) for s in self._videos() if s.start_time is not None]
+
+    def _videos(self) -> list[Any]:
+        return [s for s in self.container.streams.video if not is_picture(s)]
+
+
+def open_media(source: str | os.PathLike[str] | BinaryIO, stream: int, timeout: float) -> Media:
+    """Open a path, an http(s) address, ``"-"`` (standard input) or a binary file object.
+
+    Parameters
+    ----------
+    source : str, path or binary file object
+        The recording.
+    stream : int
+        Which of its audio streams, counting from 0.
+    timeout : float
+        Seconds a server may take to answer, or to send more.
+
+    Raises
+    ------
+    AudioError
+        If there is no such recording, or no such stream that can be decoded.
+    """
+    with ExitStack() as resources:
+        if isinstance(source, str) and source != "-" and is_url(source):
+            name, promised, advice = _public_name(source), None, _ADVICE
+            container = _open_url(source, name, timeout)
+        else:
+            name, file = open_binary(source, resources)
+            head, file = peek(name, file)
+            promised, advice = wav_seconds(head), _ADVICE if file.seekable() else _PIPE_ADVICE
+            container = _open_container(file, name, advice)
+        resources.callback(container.close)
+        chosen = _choose_stream(container, stream, name)
+        chosen.codec_context.thread_count = 1  # more threads cost CPU time and decode sound no faster
+        for other in container.streams:
+            if other.index != chosen.index:
+                with suppress(AttributeError):  # older PyAV cannot: slower, nothing else
+                    other.discard = _DISCARD_ALL  # type: ignore[assignment]
+        return Media(name, container, chosen, promised, advice, timeout, resources.pop_all())
+    raise AssertionError("unreachable")
+
+
+def is_picture(video: Any) -> bool:
+    """Tell a cover picture from a video stream."""
+    return "attached_pic" in str(video.disposition)
+
+
+def explain(err: Exception, timeout: float) -> str:
+    """Say in a few words what an error of FFmpeg or of the system means."""
+    if isinstance(err, (av.error.ExitError, TimeoutError)):
+        return f"no data came within {timeout:g} s; try again, or allow a longer timeout"
+    if isinstance(err, av.error.HTTPNotFoundError):
+        return "the server has no such file (404); check the address"
+    if isinstance(err, (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)):
+        return "the server does not allow it (401 or 403); download it with your account and give the file"
+    if isinstance(err, (av.error.HTTPClientError, av.error.HTTPError)):
+        return f"the server refused ({err.strerror}); try again later or check the address"
+    if isinstance(err, av.error.InvalidDataError):
+        return "it is no audio or video, or its header is damaged"
+    if isinstance(err, EOFError):
+        return "it ends before any sound"
+    return getattr(err, "strerror", None) or str(err) or type(err).__name__
+
+
+def wav_seconds(head: bytes) -> float | None:
+    """Read the length a WAV header promises, seconds; None if there is none, or it was not known yet."""
+    if head[:4] not in (b"RIFF", b"RF64") or head[8:12] != b"WAVE":
+        return None
+    at, rate, size_64 = 12, 0, 0
+    while at + 8 <= len(head):
+        kind, size = head[at : at + 4], int.from_bytes(head[at + 4 : at + 8], "little")
+        body = head[at + 8 : at + 8 + 28]
+        if kind == b"ds64":
+            size_64 = int.from_bytes(body[8:16], "little")
+        elif kind == b"fmt ":
+            if body[:2] not in _PCM_TAGS:
+                return None
+            rate = int.from_bytes(body[4:8], "little") * int.from_bytes(body[12:14], "little")
+        elif kind == b"data":
+            # Written into a pipe, the size is 0, or close below 2 or 4 GiB.
+            unknown = not size or any(0 <= limit - size < 1 << 16 for limit in (1 << 31, 1 << 32))
+            size = size_64 if unknown else size
+            return size / rate if size and rate else None
+        at += 8 + size + size % 2
+    return None
+
+
+def _open_url(url: str, name: str, timeout: float) -> av.container.InputContainer:
+    options = {"protocol_whitelist": _PROTOCOLS, "rw_timeout": str(int(timeout * 1e6))}
+    try:
+        return av.open(url, "r", container_options=options, metadata_errors="replace", timeout=timeout)
+    except (av.FFmpegError, OSError) as err:
+        raise AudioError(f"'{name}' cannot be opened: {_explain_url(err, timeout)}") from err
+
+
+def _open_container(file: BinaryIO, name: str, advice: str) -> av.container.InputContainer:
+    # "none" is no protocol: nothing but the file itself may be read. WAV is read in larger packets.
+    options = {"protocol_whitelist": "none", "max_size": "16384"}
+    try:
+        # Tags in an unknown encoding must not keep a recording from being read.
+        return av.open(
+            file, "r", container_options=options, metadata_errors="replace", buffer_size=_BUFFER_BYTES
+        )
+    except av.error.PermissionError as err:
+        raise AudioError(f"'{name}' refers to other files; give those files themselves") from err
+    except (av.FFmpegError, OSError) as err:
+        raise AudioError(f"'{name}' cannot be read: {explain(err, 0)}; {advice}") from err
+
+
+def _public_name(url: str) -> str:
+    """Return an address fit for messages, i.e. without a password; only http and https are allowed."""
+    parts = urlsplit(url)
+    if parts.scheme.lower() not in ("http", "https"):
+        raise AudioError(
+            f"'{url}': addresses may start with http:// or https://, not {parts.scheme}://; "
+            "download the recording and give the file"
+        )
+    return url.replace(f"{parts.netloc.rpartition('@')[0]}@", "", 1) if "@" in parts.netloc else url
+
+
+def _explain_url(err: Exception, timeout: float) -> str:
+    known = (av.error.ExitError, TimeoutError, av.error.HTTPError, av.error.HTTPClientError)
+    if isinstance(err, OSError) and not isinstance(err, known):
+        return f"the server cannot be reached ({err.strerror}); check the address and the connection"
+    if isinstance(err, av.error.ProtocolNotFoundError):
+        return (
+            "this installation of PyAV cannot reach such addresses; download the recording and give the file"
+        )
+    return explain(err, timeout)
+
+
+def _choose_stream(container: av.container.InputContainer, number: int, name: str) -> av.audio.AudioStream:
+    streams = container.streams.audio
+    if not streams:
+        kinds = ["picture" if s.type == "video" and is_picture(s) else s.type for s in container.streams]
+        found = f"{' and '.join(dict.fromkeys(kinds))} only" if kinds else "nothing at all"
+        raise AudioError(f"'{name}' has no audio ({found}); give a recording with sound")
+    if not 0 <= number < len(streams):
+        raise AudioError(f"'{name}' has no audio stream {number}; choose 0 to {len(streams) - 1}")
+    stream = streams[number]
+    if stream.codec_context is None:
+        raise AudioError(
+            f"'{name}': no decoder for its sound; it is copy-protected (bought music) or of a rare codec: "
+            "give an unprotected copy, e.g. WAV or FLAC"
+        )
+    return stream
