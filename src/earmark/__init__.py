@@ -1,0 +1,74 @@
+"""earmark marks what is heard: speech, music and both at once, in any recording.
+
+>>> import earmark
+>>> timeline = earmark.detect("programme.mp3")  # doctest: +SKIP
+>>> timeline.shares()  # doctest: +SKIP
+{'speech': 0.61, 'music': 0.44, 'both': 0.12, 'neither': 0.07}
+
+Names are imported when first used, so that ``import earmark`` alone costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from earmark.audio import open_audio, read_audio, to_mono
+    from earmark.card import DecodeOptions, ModelCard
+    from earmark.decode import StreamDecoder
+    from earmark.detector import Detector, detect
+    from earmark.errors import AnnotationError, AudioError, ConfigError, EarmarkError, ModelError
+    from earmark.features import FrontEnd, MelStream, log_mel
+    from earmark.model import Model, embedded_models
+    from earmark.posteriors import Posteriors
+    from earmark.timeline import Segment, Timeline
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AnnotationError",
+    "AudioError",
+    "ConfigError",
+    "DecodeOptions",
+    "Detector",
+    "EarmarkError",
+    "FrontEnd",
+    "MelStream",
+    "Model",
+    "ModelCard",
+    "ModelError",
+    "Posteriors",
+    "Segment",
+    "StreamDecoder",
+    "Timeline",
+    "detect",
+    "embedded_models",
+    "log_mel",
+    "open_audio",
+    "read_audio",
+    "to_mono",
+]
+
+_MODULES = {
+    "audio": ("open_audio", "read_audio", "to_mono"),
+    "card": ("DecodeOptions", "ModelCard"),
+    "decode": ("StreamDecoder",),
+    "detector": ("Detector", "detect"),
+    "errors": ("AnnotationError", "AudioError", "ConfigError", "EarmarkError", "ModelError"),
+    "features": ("FrontEnd", "MelStream", "log_mel"),
+    "model": ("Model", "embedded_models"),
+    "posteriors": ("Posteriors",),
+    "timeline": ("Segment", "Timeline"),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'earmark' has no attribute '{name}'")
+    value = getattr(import_module(f"earmark.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,213 @@
+"""Detection from end to end: a recording or a signal in, segments out, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields, replace
+from os import PathLike
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from earmark.card import DecodeOptions
+from earmark.decode import StreamDecoder
+from earmark.errors import AudioError, ConfigError
+from earmark.model import DEFAULT_MODEL, Model
+from earmark.posteriors import Posteriors
+from earmark.timeline import Segment, Timeline
+
+Overrides = Mapping[str, DecodeOptions | Mapping[str, float]]
+
+
+class Detector:
+    """Find what a model's labels say in recordings and signals.
+
+    Parameters
+    ----------
+    model : Model, str or Path, optional
+        A model, or what `Model.load` takes; by default the one that comes with earmark.
+    options : mapping of str to DecodeOptions or mapping, optional
+        By label, how to decode it: all options at once, or some by name, e.g.
+        ``{"speech": {"threshold": 0.6, "min_gap": 1.0}}``.  The rest is as the model's card says; a
+        release that is not named moves with the threshold.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be loaded.
+    ConfigError
+        If a label or an option does not exist, or a value is not allowed.
+    """
+
+    def __init__(self, model: Model | str | Path | None = None, options: Overrides | None = None) -> None:
+        self.model = model if isinstance(model, Model) else Model.load(model or DEFAULT_MODEL)
+        self.options = resolve_options(self.model.card.decode, options or {}, self.model.labels)
+
+    def stream(
+        self,
+        blocks: Iterable[npt.ArrayLike],
+        sample_rate: float,
+        *,
+        progress: Callable[[float], None] | None = None,
+        posterior_sink: Callable[[Posteriors], None] | None = None,
+    ) -> Iterator[Segment]:
+        """Yield the segments of a signal that arrives in blocks, as soon as they are certain.
+
+        The answer is the same however the signal is cut.  Segments come sorted by start, a minute or
+        more behind the signal: see `StreamDecoder` for what holds them back.
+
+        Parameters
+        ----------
+        blocks : iterable of float32, shape=(n,)
+            One mono channel, nominal range -1 to 1.
+        sample_rate : float
+            Hz.
+        progress : callable, optional
+            Called with the seconds done so far; the last call tells the duration.
+        posterior_sink : callable, optional
+            Called with the posteriors, part by part (`Posteriors.concatenate` joins them).
+
+        Raises
+        ------
+        AudioError
+            If the signal is not mono, not floating point, or holds NaN, or the rate is impossible.
+        """
+        labels, hop_s = self.model.labels, self.model.card.front_end.grid.hop_s
+        decoder = StreamDecoder(labels, hop_s, self.options)
+        n_frames, seconds = 0, 0.0
+        for part in self.model.stream(blocks, sample_rate):
+            if posterior_sink is not None:
+                posterior_sink(part)
+            yield from decoder.push(part.values, part.speech_to_music_db)
+            seconds = round(n_frames * hop_s + part.duration, 9)
+            n_frames += len(part)
+            if progress is not None:
+                progress(seconds)
+        yield from decoder.flush(seconds)
+
+    def detect(
+        self,
+        source: str | PathLike[str] | BinaryIO | npt.NDArray[np.floating],
+        sample_rate: float | None = None,
+        *,
+        progress: Callable[[float], None] | None = None,
+        posterior_sink: Callable[[Posteriors], None] | None = None,
+    ) -> Timeline:
+        """Return the timeline of a recording.
+
+        Parameters
+        ----------
+        source : str, path, binary file or float32, shape=(n_samples,)
+            What `open_audio` takes, or a mono signal, nominal range -1 to 1.
+        sample_rate : float, optional
+            Hz; to be given with a signal, and only with one.
+        progress, posterior_sink : callable, optional
+            As for `stream`.
+
+        Returns
+        -------
+        Timeline
+            With the recording's duration, the labels looked for, and what went wrong while reading.
+
+        Raises
+        ------
+        AudioError
+            If the recording cannot be read, or the signal is not fit (see `stream`).
+        """
+        duration = 0.0
+
+        def note(seconds: float) -> None:
+            nonlocal duration
+            duration = seconds
+            if progress is not None:
+                progress(seconds)
+
+        if isinstance(source, np.ndarray):
+            if sample_rate is None:
+                raise AudioError("got samples without a sample rate; give it in Hz, e.g. sample_rate=16000")
+            found = tuple(self.stream([source], sample_rate, progress=note, posterior_sink=posterior_sink))
+            return Timeline(found, duration, self.model.labels)
+        if sample_rate is not None:
+            raise AudioError(
+                f"a sample rate was given with {type(source).__name__}; a recording states its own, "
+                "and samples must come as a numpy array"
+            )
+        # Arrays are detected without a decoder being loaded.
+        from earmark.audio import open_audio
+
+        rate = self.model.card.front_end.sample_rate
+        with open_audio(source, sample_rate=rate) as audio:
+            found = tuple(self.stream(audio, rate, progress=note, posterior_sink=posterior_sink))
+            return Timeline(found, duration, self.model.labels, audio.name, tuple(audio.warnings))
+
+
+def detect(
+    source: str | PathLike[str] | BinaryIO | npt.NDArray[np.floating],
+    sample_rate: float | None = None,
+    *,
+    model: Model | str | Path | None = None,
+    progress: Callable[[float], None] | None = None,
+    **options: float,
+) -> Timeline:
+    """Return the timeline of a recording: where there is speech, music, both, noise.
+
+    Parameters
+    ----------
+    source : str, path, binary file or float32, shape=(n_samples,)
+        A recording, or a mono signal, nominal range -1 to 1.
+    sample_rate : float, optional
+        Hz; to be given with a signal, and only with one.
+    model : Model, str or Path, optional
+        By default the one that comes with earmark.
+    progress : callable, optional
+        Called with the seconds done so far.
+    **options : float
+        Options of `DecodeOptions` for every label, e.g. ``threshold=0.6``; `Detector` takes them by
+        label.
+
+    Raises
+    ------
+    AudioError
+        If the recording cannot be read.
+    ModelError
+        If the model cannot be loaded.
+    ConfigError
+        If an option does not exist, or its value is not allowed.
+    """
+    loaded = model if isinstance(model, Model) else Model.load(model or DEFAULT_MODEL)
+    return Detector(loaded, dict.fromkeys(loaded.labels, options)).detect(
+        source, sample_rate, progress=progress
+    )
+
+
+def resolve_options(
+    defaults: Mapping[str, DecodeOptions], overrides: Overrides, labels: tuple[str, ...]
+) -> dict[str, DecodeOptions]:
+    """Return the options of each label: its default with what is overridden.
+
+    Raises
+    ------
+    ConfigError
+        If a label or an option does not exist, or a value is not allowed.
+    """
+    for label in overrides:
+        if label not in labels:
+            raise ConfigError(f"options for '{label}': the model knows {', '.join(labels)}")
+    return {label: _override(defaults[label], overrides.get(label, {})) for label in labels}
+
+
+def _override(default: DecodeOptions, changes: DecodeOptions | Mapping[str, float]) -> DecodeOptions:
+    if isinstance(changes, DecodeOptions):
+        return changes
+    allowed = [field.name for field in fields(DecodeOptions)]
+    for name, value in changes.items():
+        if name not in allowed:
+            raise ConfigError(f"unknown option '{name}'; there are {', '.join(allowed)}")
+        if isinstance(value, str) or not np.isscalar(value):
+            raise ConfigError(f"{name} {value!r}: it must be a number")
+    changed = dict(changes)
+    if "threshold" in changed and "release" not in changed and default.release is not None:
+        changed["release"] = default.release * changed["threshold"] / default.threshold
+    return replace(default, **changed)

@@ -1,0 +1,327 @@
+"""Running a network from an ONNX file: signal in, posteriors out, whole or as a stream.
+
+The network is run on chunks at fixed places of the signal, each with a margin on both sides that is
+thrown away; at the true ends of the signal there is no margin, so that the network's own zero padding
+applies there and the chunks give what one run over everything would::
+
+    signal    |=================================================|
+    chunk 0   [    core     | margin ]
+    chunk 1            [ margin |    core     | margin ]
+    chunk 2                             [ margin |     core     ]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from earmark.card import METADATA_KEY, ModelCard
+from earmark.errors import ConfigError, ModelError
+from earmark.posteriors import Posteriors
+from earmark.samples import Signal
+
+FloatArray = npt.NDArray[np.float32]
+
+DEFAULT_MODEL = "detector"
+
+# Frames decided in one run: two minutes at 20 ms.  With 8 s of context, half of it costs 7 % more, for the
+# margins, and holds 28 MB less.
+_CORE_FRAMES = 6000
+# Networks may halve the frame rate twice; chunks start where both halvings do.
+_ALIGN_FRAMES = 4
+
+
+def embedded_models() -> list[str]:
+    """Return the names of the models that come with earmark."""
+    folder = files("earmark") / "assets"
+    if not folder.is_dir():
+        return []
+    return sorted(f.name.removesuffix(".onnx") for f in folder.iterdir() if f.name.endswith(".onnx"))
+
+
+class Model:
+    """A network with its card; make one with `Model.load`.
+
+    Attributes
+    ----------
+    card : ModelCard
+        What the model is and needs.
+    origin : str
+        The name or path it was loaded by.
+    tells_ratio : bool
+        Whether it tells the speech-to-music ratio.
+    """
+
+    def __init__(self, session: ort.InferenceSession, card: ModelCard, origin: str) -> None:
+        self.card = card
+        self.origin = origin
+        self._session = session
+        outputs = [output.name for output in session.get_outputs()]
+        self.tells_ratio = "speech_to_music_db" in outputs
+        self._outputs = ["posteriors", *(["speech_to_music_db"] if self.tells_ratio else [])]
+        _check_graph(session, card, origin)
+        # Band counts and lengths may be left open in the graph; a run tells.
+        self.run(np.full((card.front_end.n_mels, 5), card.front_end.floor_db, np.float32))
+
+    @classmethod
+    def load(cls, name_or_path: str | Path = DEFAULT_MODEL, threads: int = 1) -> Model:
+        """Load a model that comes with earmark by its name, or any other by its path.
+
+        Parameters
+        ----------
+        name_or_path : str or Path
+            E.g. ``"detector"`` (see `embedded_models`) or ``"mine.onnx"``.
+        threads : int
+            Threads the network may use; 1 costs the least processor time.
+
+        Raises
+        ------
+        ModelError
+            If the file is missing, damaged, has no card, or does not fit its card.
+        ConfigError
+            If `threads` is below 1.
+        """
+        if threads < 1:
+            raise ConfigError(f"threads {threads}: it must be 1 or more")
+        origin = str(name_or_path)
+        session = _open_session(_read(name_or_path), origin, threads)
+        text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        if text is None:
+            raise ModelError(
+                f"'{origin}' has no model card, so its labels and front end are unknown; "
+                "give a model made by earmark's training"
+            )
+        return cls(session, ModelCard.from_json(text, origin), origin)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Columns of the posteriors."""
+        return self.card.labels
+
+    def run(self, log_mel: FloatArray) -> tuple[FloatArray, FloatArray | None]:
+        """Run the network once over all that is given.
+
+        Parameters
+        ----------
+        log_mel : float32, shape=(n_mels, n_frames)
+            dB, of the card's front end; at least one frame.
+
+        Returns
+        -------
+        values : float32, shape=(n_frames, n_labels)
+            Posteriors.
+        speech_to_music_db : float32, shape=(n_frames,), or None
+            None where the model does not tell it.
+
+        Raises
+        ------
+        ModelError
+            If the network fails, or returns something else than its card says.
+        """
+        n_mels = self.card.front_end.n_mels
+        if log_mel.ndim != 2 or log_mel.shape[0] != n_mels:
+            raise ModelError(
+                f"model '{self.origin}' takes {n_mels} mel bands, shape ({n_mels}, n_frames), "
+                f"got {log_mel.shape}"
+            )
+        try:
+            found = self._session.run(self._outputs, {"log_mel": np.ascontiguousarray(log_mel[None])})
+        except Exception as err:  # onnxruntime's errors share no other base
+            raise ModelError(
+                f"model '{self.origin}' does not run on its card's input ({_one_line(err)})"
+            ) from err
+        shape = (1, log_mel.shape[1], len(self.labels))
+        if found[0].shape != shape or (self.tells_ratio and found[1].shape != shape[:2]):
+            shapes = " and ".join(str(array.shape) for array in found)
+            raise ModelError(
+                f"model '{self.origin}' returned shapes {shapes} for {shape[1]} frames; "
+                f"by its card it must return {shape}" + (f" and {shape[:2]}" if self.tells_ratio else "")
+            )
+        values = found[0][0]
+        if not (values.min() >= 0 and values.max() <= 1) or not all(
+            np.isfinite(array).all() for array in found
+        ):
+            raise ModelError(
+                f"model '{self.origin}' returned values that are no probabilities "
+                f"({values.min():.4g} to {values.max():.4g}); it must end in a sigmoid and hold no NaN"
+            )
+        return values, found[1][0] if self.tells_ratio else None
+
+    def stream(self, blocks: Iterable[npt.ArrayLike], sample_rate: float) -> Iterator[Posteriors]:
+        """Turn a signal that arrives in blocks into posteriors, a minute or so at a time.
+
+        What comes out is the same, bit for bit, however the signal is cut; memory is bounded.
+
+        Parameters
+        ----------
+        blocks : iterable of float32, shape=(n,)
+            One mono channel, nominal range -1 to 1.
+        sample_rate : float
+            Hz; resampled to the model's where it differs.
+
+        Yields
+        ------
+        Posteriors
+            Parts that follow each other; at least one, and the last ends where the signal does.
+
+        Raises
+        ------
+        AudioError
+            If the signal is not mono, not floating point, or holds NaN, or the rate is impossible.
+        """
+        signal, posteriors = Signal(blocks, sample_rate), PosteriorStream(self)
+        for frames in signal.frames(self.card.front_end):
+            part = posteriors.push(frames)
+            if len(part):
+                yield part
+        yield posteriors.flush(signal.seconds)
+
+    def posteriors(self, samples: npt.ArrayLike, sample_rate: float) -> Posteriors:
+        """Return the posteriors of a whole signal.
+
+        Parameters
+        ----------
+        samples : float32, shape=(n_samples,)
+            One mono channel, nominal range -1 to 1; may be empty.
+        sample_rate : float
+            Hz; resampled to the model's where it differs.
+
+        Raises
+        ------
+        AudioError
+            If the signal is not mono, not floating point, or holds NaN, or the rate is impossible.
+        """
+        return Posteriors.concatenate(list(self.stream([samples], sample_rate)))
+
+
+class PosteriorStream:
+    """Posteriors of log-mel frames that arrive in blocks of any size.
+
+    Frames of digital silence, all bands at the front end's floor, get 0 for every label.
+
+    Parameters
+    ----------
+    model : Model
+        The network.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        card = model.card
+        self._margin = -(-card.context // _ALIGN_FRAMES) * _ALIGN_FRAMES
+        # The floor itself is rounded on its way through float32.
+        self._silence_db = card.front_end.floor_db + 0.01
+        self._mel = np.empty((card.front_end.n_mels, 0), np.float32)
+        self._first = 0  # frame of the signal that self._mel starts with
+        self._done = 0  # frames decided
+
+    def push(self, log_mel: FloatArray) -> Posteriors:
+        """Take more frames, float32, shape=(n_mels, n); return those now decided, often none.
+
+        Raises
+        ------
+        ModelError
+            If the bands are not the model's, or the network fails.
+        """
+        n_mels = len(self._mel)
+        if log_mel.ndim != 2 or len(log_mel) != n_mels:
+            raise ModelError(
+                f"model '{self._model.origin}' takes {n_mels} mel bands, shape ({n_mels}, n_frames), "
+                f"got {log_mel.shape}"
+            )
+        self._mel = np.concatenate([self._mel, log_mel], axis=1)
+        parts = [self._decide(self._done, self._done)]
+        # One frame more than needed: `flush` is to have the last one, whose cell the signal may cut.
+        while self._first + self._mel.shape[1] > self._done + _CORE_FRAMES + self._margin:
+            end = self._done + _CORE_FRAMES
+            parts.append(self._decide(end, end + self._margin))
+        return Posteriors.concatenate(parts)
+
+    def flush(self, duration: float | None = None) -> Posteriors:
+        """Return the remaining frames; the signal ends at `duration` seconds, or with its last cell."""
+        before = self._done
+        end = self._first + self._mel.shape[1]
+        part = self._decide(end, end)
+        if duration is None:
+            return part
+        seconds = max(0.0, duration - before * part.hop_s)
+        return Posteriors(part.values, part.speech_to_music_db, part.labels, part.hop_s, seconds)
+
+    def _decide(self, end: int, seen: int) -> Posteriors:
+        """Return the posteriors of the frames up to `end`, the network seeing those up to `seen`."""
+        model, hop_s = self._model, self._model.card.front_end.grid.hop_s
+        if end == self._done:
+            ratio = np.empty(0, np.float32) if model.tells_ratio else None
+            return Posteriors(np.empty((0, len(model.labels)), np.float32), ratio, model.labels, hop_s)
+        core = slice(self._done - self._first, end - self._first)
+        values, ratio = model.run(self._mel[:, : seen - self._first])
+        values = values[core]
+        values[self._mel[:, core].max(axis=0) <= self._silence_db] = 0
+        ratio = None if ratio is None else ratio[core]
+        self._done = end
+        keep = max(0, end - self._margin) - self._first
+        self._mel = self._mel[:, keep:].copy()
+        self._first += keep
+        return Posteriors(values, ratio, model.labels, hop_s)
+
+
+def _read(name_or_path: str | Path) -> bytes:
+    """Return the bytes of a model file."""
+    names = embedded_models()
+    if name_or_path in names:
+        return (files("earmark") / "assets" / f"{name_or_path}.onnx").read_bytes()
+    try:
+        return Path(name_or_path).read_bytes()
+    except OSError as err:
+        known = f"one of {', '.join(names)}" if names else "none is installed"
+        raise ModelError(
+            f"no model '{name_or_path}' ({err.strerror or err}); give the name of a built-in model ({known}) "
+            "or the path of an .onnx file"
+        ) from err
+
+
+def _open_session(data: bytes, origin: str, threads: int) -> ort.InferenceSession:
+    """Open a session whose settings are its own: nothing process-wide is touched."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # The arena and its patterns keep every block of the largest run for good.
+    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False
+    # Idle threads sleep; by default they spin, which costs more than it saves between short runs.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as err:  # onnxruntime's errors share no other base
+        raise ModelError(
+            f"'{origin}' is no ONNX model that can be run ({_one_line(err)}); it may be damaged: get it again"
+        ) from err
+
+
+def _check_graph(session: ort.InferenceSession, card: ModelCard, origin: str) -> None:
+    """Refuse a graph whose inputs and outputs are not those its card needs."""
+    inputs = {node.name: node for node in session.get_inputs()}
+    outputs = [node.name for node in session.get_outputs()]
+    if set(inputs) != {"log_mel"} or "posteriors" not in outputs:
+        raise ModelError(
+            f"'{origin}' has inputs {', '.join(inputs) or 'none'} and outputs {', '.join(outputs)}; "
+            "it must take 'log_mel' and return 'posteriors'"
+        )
+    kind, shape, n_mels = inputs["log_mel"].type, inputs["log_mel"].shape, card.front_end.n_mels
+    if kind != "tensor(float)" or len(shape) != 3 or (isinstance(shape[1], int) and shape[1] != n_mels):
+        raise ModelError(
+            f"'{origin}' takes {kind} of shape {shape}, but its card says {n_mels} mel bands, tensor(float) "
+            f"of shape [1, {n_mels}, n_frames]; the card belongs to another network"
+        )
+
+
+def _one_line(err: Exception) -> str:
+    """Return onnxruntime's own words without its code and its further lines."""
+    lines = str(err).strip().splitlines()
+    return lines[0].rpartition(" : ")[2][:160].rstrip(". ") if lines else type(err).__name__

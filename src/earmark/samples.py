@@ -1,0 +1,105 @@
+"""A signal that arrives in blocks of any size and rate: checked, recut, resampled, turned into frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+
+from earmark.errors import AudioError
+from earmark.features import FrontEnd, MelStream
+
+FloatArray = npt.NDArray[np.float32]
+
+# Signal handled at a time.
+_PIECE_S = 16
+_LOWEST_RATE, _HIGHEST_RATE = 1_000, 1_000_000
+
+
+class Signal:
+    """A mono signal in blocks, counted while it is read.
+
+    Parameters
+    ----------
+    blocks : iterable of float32, shape=(n,)
+        One mono channel, nominal range -1 to 1.
+    sample_rate : float
+        Hz.
+
+    Raises
+    ------
+    AudioError
+        If the rate is impossible; while reading, if a block is not mono, not floating point, or holds NaN.
+    """
+
+    def __init__(self, blocks: Iterable[npt.ArrayLike], sample_rate: float) -> None:
+        if not _LOWEST_RATE <= sample_rate <= _HIGHEST_RATE:
+            raise AudioError(
+                f"sample rate {sample_rate} Hz: it must be {_LOWEST_RATE} to {_HIGHEST_RATE} Hz; "
+                "give the rate the samples were recorded at"
+            )
+        self.sample_rate = sample_rate
+        self.n_samples = 0  # read so far
+        self._blocks = blocks
+
+    @property
+    def seconds(self) -> float:
+        """Length of what was read so far."""
+        return self.n_samples / self.sample_rate
+
+    def frames(self, front_end: FrontEnd) -> Iterator[FloatArray]:
+        """Read the signal at the front end's rate; yield its log-mel frames, shape=(n_mels, n) each.
+
+        The frames are the same, bit for bit, however the signal is cut.
+        """
+        mel = MelStream(front_end)
+        if self.sample_rate == front_end.sample_rate:
+            yield from map(mel.push, self._pieces())
+        else:
+            resampler = soxr.ResampleStream(self.sample_rate, front_end.sample_rate, 1, dtype="float32")
+            for piece in self._pieces():
+                yield mel.push(resampler.resample_chunk(piece))
+            yield mel.push(resampler.resample_chunk(np.empty(0, np.float32), last=True))
+        yield mel.flush()
+
+    def _pieces(self) -> Iterator[FloatArray]:
+        """Recut the blocks into pieces of one size."""
+        size = int(_PIECE_S * self.sample_rate)
+        piece, filled = np.empty(size, np.float32), 0
+        for block in self._blocks:
+            samples = self._checked(block)
+            self.n_samples += len(samples)
+            at = 0
+            while at < len(samples):
+                taken = min(size - filled, len(samples) - at)
+                piece[filled : filled + taken] = samples[at : at + taken]
+                filled, at = filled + taken, at + taken
+                if filled == size:
+                    yield piece
+                    piece, filled = np.empty(size, np.float32), 0
+        if filled:
+            yield piece[:filled]
+
+    def _checked(self, block: npt.ArrayLike) -> npt.NDArray[np.floating]:
+        """Return a block as an array, or refuse it."""
+        samples = np.asarray(block)
+        if samples.ndim != 1:
+            raise AudioError(
+                f"got samples of shape {samples.shape}; give one mono channel, shape (n_samples,); "
+                "to_mono averages channels"
+            )
+        if samples.size == 0:
+            return np.empty(0, np.float32)
+        if not np.issubdtype(samples.dtype, np.floating):
+            raise AudioError(
+                f"got {samples.dtype} samples; give floating point from -1 to 1 (to_mono converts integers)"
+            )
+        finite = np.isfinite(samples)
+        if not finite.all():
+            at = self.seconds + int(np.argmin(finite)) / self.sample_rate
+            raise AudioError(
+                f"the samples hold NaN or infinite values, first at {at:.3f} s; replace them, e.g. by 0"
+            )
+        return samples

@@ -1,0 +1,247 @@
+"""Detector: from a signal or a recording to its timeline, and what importing earmark costs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import wave
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import TINY_CARD, write_tiny_model
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import earmark
+from earmark import model as model_module
+from earmark.card import DecodeOptions
+from earmark.decode import decode
+from earmark.detector import Detector, detect
+from earmark.errors import AudioError, ConfigError, ModelError
+from earmark.posteriors import Posteriors
+from earmark.timeline import Segment, Timeline
+
+Tone = Callable[..., np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def detector(tiny_model_path: Path) -> Detector:
+    return Detector(tiny_model_path)
+
+
+@pytest.fixture
+def programme(tone: Tone) -> np.ndarray:
+    """Eight seconds: low tone 1 to 4 s, high tone 20 dB below it 3 to 6 s."""
+    return tone(8, 440, 0.5, start=1, end=4) + tone(8, 5000, 0.05, start=3, end=6)
+
+
+def test_tones_are_found_where_they_sound(detector: Detector, programme: np.ndarray) -> None:
+    found = detector.detect(programme, 16_000)
+    assert [s.label for s in found] == ["speech", "music"]
+    assert [(s.start, s.end) for s in found] == [
+        pytest.approx((1, 4), abs=0.041),
+        pytest.approx((3, 6), abs=0.041),
+    ]
+    assert all(s.confidence is not None and s.confidence > 0.95 for s in found)
+    # The tone's 20 dB, give or take the widths of the two mel filters.
+    ratios = [s.speech_to_music_db for s in found]
+    assert ratios == [pytest.approx(24, abs=6)] * 2
+    assert (found.duration, found.labels, found.source) == (8.0, ("speech", "music", "noise"), None)
+
+
+@pytest.mark.parametrize("rate", [8000, 44_100, 48_000])
+def test_other_rates_give_the_same_times(detector: Detector, tone: Tone, rate: int) -> None:
+    found = detector.detect(tone(3.3, 500, start=1, end=2, rate=rate), rate)
+    assert [(s.start, s.end, s.label) for s in found] == [
+        (pytest.approx(1, abs=0.041), pytest.approx(2, abs=0.041), "speech")
+    ]
+    assert found.duration == pytest.approx(3.3, abs=1e-6)
+
+
+def test_silence_and_nothing_give_an_empty_timeline(detector: Detector) -> None:
+    assert detector.detect(np.zeros(160_001, np.float32), 16_000) == Timeline(
+        (), 160_001 / 16_000, ("speech", "music", "noise")
+    )
+    assert detector.detect(np.zeros(0, np.float32), 16_000) == Timeline((), 0.0, ("speech", "music", "noise"))
+
+
+def test_a_segment_up_to_the_end_ends_with_the_signal(detector: Detector, tone: Tone) -> None:
+    found = detector.detect(tone(2.013, 440, start=1), 16_000)
+    assert found[0].end == found.duration == pytest.approx(2.013, abs=1e-9)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), rate=st.sampled_from([16_000, 22_050]))
+def test_the_stream_gives_the_same_segments_however_it_is_cut(
+    detector: Detector, monkeypatch: pytest.MonkeyPatch, tone: Tone, data: st.DataObject, rate: int
+) -> None:
+    monkeypatch.setattr(model_module, "_CORE_FRAMES", 60)
+    x = tone(9, 300, start=0.5, end=4, rate=rate) + tone(9, 4000, start=2, rate=rate)
+    x[::7] += np.random.default_rng(0).normal(0, 0.002, len(x[::7])).astype(np.float32)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(x)), max_size=12)))
+    found = tuple(detector.stream(np.split(x, cuts), rate))
+    assert found == detector.detect(x, rate).segments
+    assert {s.label for s in found} == {"speech", "music"}
+
+
+def test_detecting_equals_decoding_the_posteriors(detector: Detector, programme: np.ndarray) -> None:
+    posteriors = detector.model.posteriors(programme, 16_000)
+    assert decode(posteriors, detector.options) == detector.detect(programme, 16_000)
+
+
+def test_segments_come_before_the_signal_has_ended(detector: Detector, tone: Tone) -> None:
+    given_out = 0
+
+    def blocks() -> Iterator[np.ndarray]:
+        nonlocal given_out
+        for _ in range(20):
+            given_out += 1
+            yield tone(10, 440, start=2, end=5)
+
+    next(detector.stream(blocks(), 16_000))
+    assert given_out < 10
+
+
+def test_progress_rises_to_the_duration_and_the_sink_gets_all_posteriors(
+    detector: Detector, tone: Tone
+) -> None:
+    x = tone(130.007, 440, start=100)
+    seconds: list[float] = []
+    parts: list[Posteriors] = []
+    found = detector.detect(x, 16_000, progress=seconds.append, posterior_sink=parts.append)
+    assert seconds == sorted(seconds)
+    assert len(seconds) >= 2
+    assert seconds[-1] == found.duration == pytest.approx(130.007, abs=1e-6)
+    whole = Posteriors.concatenate(parts)
+    assert np.array_equal(whole.values, detector.model.posteriors(x, 16_000).values)
+    assert whole.duration == pytest.approx(130.007, abs=1e-6)
+
+
+# -- options -------------------------------------------------------------------------------------
+
+
+def test_options_change_only_what_they_name(tiny_model_path: Path) -> None:
+    own = DecodeOptions(threshold=0.7, min_gap=2)
+    options = Detector(tiny_model_path, {"speech": {"min_duration": 5}, "music": own}).options
+    assert options == {
+        "speech": replace(DecodeOptions(), min_duration=5),
+        "music": own,
+        "noise": DecodeOptions(),
+    }
+
+
+def test_a_release_moves_with_a_threshold_given_alone(tmp_path: Path) -> None:
+    card = replace(
+        TINY_CARD, decode=dict.fromkeys(TINY_CARD.labels, DecodeOptions(threshold=0.5, release=0.4))
+    )
+    path = write_tiny_model(tmp_path / "a.onnx", card)
+    options = Detector(
+        path, {"speech": {"threshold": 0.25}, "music": {"threshold": 0.25, "release": 0.1}}
+    ).options
+    assert options["speech"].release == pytest.approx(0.2)
+    assert options["music"].release == 0.1
+    assert options["noise"].release == 0.4
+
+
+def test_options_reach_the_answer(tiny_model_path: Path, programme: np.ndarray) -> None:
+    assert [s.label for s in detect(programme, 16_000, model=tiny_model_path)] == ["speech", "music"]
+    assert len(detect(programme, 16_000, model=tiny_model_path, min_duration=3.5)) == 0
+    only = Detector(tiny_model_path, {"speech": {"min_duration": 3.5}})
+    assert [s.label for s in only.detect(programme, 16_000)] == ["music"]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"singing": {"threshold": 0.5}}, "options for 'singing': the model knows speech, music, noise"),
+        ({"speech": {"min_pause": 0.5}}, "unknown option 'min_pause'; there are threshold, release"),
+        ({"speech": {"threshold": 1.5}}, "threshold 1.5: it must lie between 0 and 1"),
+        ({"speech": {"threshold": "high"}}, "threshold 'high': it must be a number"),
+    ],
+)
+def test_wrong_options_are_refused_in_one_line(
+    tiny_model_path: Path, options: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(ConfigError, match=says) as refused:
+        Detector(tiny_model_path, options)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_missing_model_is_refused() -> None:
+    with pytest.raises(ModelError, match="no model 'nobody'"):
+        Detector("nobody")
+
+
+# -- recordings ----------------------------------------------------------------------------------
+
+
+def test_a_recording_gives_what_its_samples_give(
+    detector: Detector, programme: np.ndarray, tmp_path: Path
+) -> None:
+    path = tmp_path / "programme.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes((programme * 32767).astype("<i2").tobytes())
+    found = detector.detect(path)
+    wanted = detector.detect((programme * 32767).astype("<i2").astype(np.float32) / 32768, 16_000)
+    assert found == replace(wanted, source=str(path))
+    assert earmark.detect(str(path), model=detector.model) == found
+    with path.open("rb") as file:
+        assert detector.detect(file).segments == found.segments
+
+
+def test_a_rate_is_needed_with_samples_and_refused_with_a_recording(detector: Detector) -> None:
+    with pytest.raises(AudioError, match="without a sample rate"):
+        detector.detect(np.zeros(10, np.float32))
+    with pytest.raises(AudioError, match="states its own"):
+        detector.detect("a.wav", 16_000)
+
+
+# -- the package ---------------------------------------------------------------------------------
+
+
+def loaded_after(code: str) -> set[str]:
+    """Return the top-level modules a fresh interpreter holds after running `code`."""
+    report = "; import sys; print(' '.join({m.partition('.')[0] for m in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code + report], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_importing_earmark_loads_nothing_heavy() -> None:
+    assert not loaded_after("import earmark") & {"numpy", "onnxruntime", "av", "soxr", "typer", "rich"}
+
+
+def test_detecting_loads_no_other_framework(tiny_model_path: Path) -> None:
+    code = (
+        "import numpy, earmark; "
+        f"earmark.detect(numpy.ones(16000, numpy.float32), 16000, model={str(tiny_model_path)!r})"
+    )
+    heavy = {"torch", "tensorflow", "scipy", "pandas", "librosa", "sklearn", "numba", "matplotlib", "onnx"}
+    loaded = loaded_after(code)
+    assert "onnxruntime" in loaded
+    assert not loaded & heavy
+
+
+@pytest.mark.parametrize("name", earmark.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(earmark, name).__name__ == name
+    assert name in dir(earmark)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'detekt'"):
+        _ = earmark.detekt
+    assert set(earmark.__all__) == set(earmark._HOMES)
+    assert earmark.Segment is Segment
+
+
+def test_the_version_is_the_projects() -> None:
+    project = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    assert re.search(r'^version = "(.+)"$', project, re.MULTILINE).group(1) == earmark.__version__  # type: ignore[union-attr]
