@@ -1,0 +1,76 @@
+"""One measurement in a process of its own: ``python -m earmark.bench.worker (floor|detect) FILE MODEL``.
+
+Writes one line of JSON to standard output: seconds of audio, of processor time and of wall time, and
+the process's peak memory.  What happens once per process (imports, the model, the first call of every
+library) is done before the clock starts.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from earmark.audio import open_audio
+from earmark.detector import Detector
+from earmark.errors import EarmarkError
+from earmark.model import Model
+
+
+def read_only(path: str) -> float:
+    """Decode and resample a recording and throw it away; return its seconds."""
+    with open_audio(path) as stream:
+        return sum(len(block) for block in stream) / stream.sample_rate
+
+
+def peak_memory_mb() -> float:
+    """Return the most memory this process has held so far, resident, in MB (1e6 bytes)."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        # Not getrusage: on Linux its maximum is handed down from the process that started this one.
+        line = next(x for x in status.read_text(encoding="ascii").splitlines() if x.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024 / 1e6
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def _warm_up(mode: str, path: str, model: str) -> Callable[[], float]:
+    """Return the work to be measured, after everything it needs was used once."""
+    if mode == "floor":
+        with open_audio(path) as stream:
+            next(iter(stream), None)
+        return lambda: read_only(path)
+    detector = Detector(Model.load(model))
+    noise = np.random.default_rng(0).normal(0, 0.01, 16_000).astype(np.float32)
+    for _ in detector.stream([noise], 16_000):
+        pass
+    with open_audio(path) as stream:
+        next(iter(stream), None)
+    return lambda: detector.detect(path).duration
+
+
+def main(mode: str, path: str, model: str) -> None:
+    """Measure one way of going through a file."""
+    work = _warm_up(mode, path, model)
+    cpu, wall = time.process_time(), time.perf_counter()
+    seconds = work()
+    result = {
+        "audio_s": seconds,
+        "cpu_s": time.process_time() - cpu,
+        "wall_s": time.perf_counter() - wall,
+        "peak_mb": peak_memory_mb(),
+    }
+    sys.stdout.write(json.dumps(result) + "\n")
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except EarmarkError as err:
+        sys.stderr.write(f"{err}\n")
+        sys.exit(2)

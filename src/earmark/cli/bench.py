@@ -1,0 +1,149 @@
+"""`earmark bench`: how right a detector is, and what it costs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from earmark.bench.report import Figure, Goal
+
+app = typer.Typer(add_completion=False, rich_markup_mode="rich", no_args_is_help=True)
+
+Index = Annotated[Path, typer.Option("--index", metavar="FILE", help="CSV index of recordings.")]
+Origins = Annotated[
+    list[str] | None, typer.Option("--origin", metavar="NAME", help="Collection to use; may be repeated.")
+]
+Folds = Annotated[
+    list[int] | None, typer.Option("--fold", metavar="K", help="Fold to use; may be repeated. Default: all.")
+]
+ModelName = Annotated[str, typer.Option("--model", metavar="NAME|PATH", help="Model to measure.")]
+GoalsFile = Annotated[
+    Path | None, typer.Option("--goals", metavar="FILE", help="JSON with bounds to show beside the figures.")
+]
+Out = Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the result as JSON.")]
+
+
+@app.callback()
+def bench() -> None:
+    """Measure how right a detector is, and what it costs."""
+
+
+@app.command()
+def detector(
+    index: Index,
+    hours: Annotated[float, typer.Option("--hours", help="Length of the programmes, together.")] = 1.0,
+    seed: Annotated[int, typer.Option("--seed", help="Another seed draws other programmes.")] = 0,
+    origin: Origins = None,
+    fold: Folds = None,
+    model: ModelName = "detector",
+    goals: GoalsFile = None,
+    out: Out = None,
+) -> None:
+    """Score a model on programmes made from the recordings of an index."""
+    from earmark.bench.detector import score_detector
+    from earmark.bench.goals import read_goals
+    from earmark.bench.report import describe_model
+    from earmark.detector import Detector
+    from earmark.sources import SUSPECT, read_index, select
+
+    bounds = read_goals(goals) if goals else {}
+    sources = select(read_index(index), folds=fold or None, origins=origin or None, not_details=SUSPECT)
+    config = {"index": index.name, "origins": origin, "folds": fold, "hours": hours, "seed": seed}
+    with _status() as tell:
+        figures, details = score_detector(sources, Detector(model), hours, seed, on_step=tell)
+    details["sources"] = len(sources)
+    _finish("detector", {**config, "model": describe_model(model)}, figures, details, bounds, out)
+
+
+@app.command()
+def clips(
+    index: Index,
+    origin: Origins = None,
+    fold: Folds = None,
+    model: ModelName = "detector",
+    goals: GoalsFile = None,
+    out: Out = None,
+) -> None:
+    """Show what a model reports on the benchmark clips of an index, class by class."""
+    from earmark.bench.clips import clip_figures, clips_table, read_clips, score_clips
+    from earmark.bench.goals import read_goals
+    from earmark.bench.report import describe_model
+    from earmark.detector import Detector
+    from earmark.terminal import make_console
+
+    bounds = read_goals(goals) if goals else {}
+    chosen = read_clips(index, folds=fold or None, origins=origin or None)
+    config = {"index": index.name, "origins": origin, "folds": fold, "model": describe_model(model)}
+    detect = Detector(model).detect
+    with _status() as tell:
+        tables = score_clips(chosen, detect, on_step=lambda done: tell(f"{done} of {len(chosen)} clips"))
+    make_console().print(clips_table(chosen, tables))
+    details = {"cells": {kind: table.cells.tolist() for kind, table in tables.items()}}
+    _finish("clips", config, clip_figures(tables), details, bounds, out, show=bool(bounds))
+
+
+@app.command()
+def speed(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE]...", help="Recordings; without any, a signal is made up."),
+    ] = None,
+    minutes: Annotated[float, typer.Option("--minutes", help="Length of the made-up signal.")] = 20.0,
+    hours: Annotated[
+        float, typer.Option("--hours", help="Long recording for the peak memory; 0 leaves it out.")
+    ] = 4.0,
+    repeats: Annotated[int, typer.Option("--repeats", help="Runs to take the fastest of.")] = 3,
+    model: ModelName = "detector",
+    goals: GoalsFile = None,
+    out: Out = None,
+) -> None:
+    """Measure processor time per hour of audio, peak memory and the start, with one thread."""
+    from earmark.bench.goals import read_goals
+    from earmark.bench.report import describe_model
+    from earmark.bench.speed import measure_speed
+
+    bounds = read_goals(goals) if goals else {}
+    config = {"files": [f.name for f in files or ()], "minutes": minutes, "hours": hours, "repeats": repeats}
+    config["model"] = describe_model(model)
+    with _status() as tell:
+        figures, details = measure_speed(
+            [str(f) for f in files or ()], model, minutes=minutes, hours=hours, repeats=repeats, on_step=tell
+        )
+    _finish("speed", config, figures, details, bounds, out)
+
+
+@contextmanager
+def _status() -> Iterator[Callable[[str], None]]:
+    """Show on a terminal what is being done."""
+    from earmark.terminal import make_console
+
+    with make_console(sys.stderr).status("") as status:
+        yield status.update
+
+
+def _finish(
+    name: str,
+    config: Mapping[str, Any],
+    figures: Sequence[Figure],
+    details: Mapping[str, Any],
+    goals: Mapping[str, Goal],
+    out: Path | None,
+    show: bool = True,
+) -> None:
+    """Print the table and write the report."""
+    from earmark.bench.goals import with_goals
+    from earmark.bench.report import figures_table, write_report
+    from earmark.terminal import make_console
+
+    figures = with_goals(figures, goals)
+    if show:
+        make_console().print(figures_table(f"earmark bench {name}", figures))
+    if out is not None:
+        write_report(out, name, config, figures, details)
+        typer.echo(f"wrote {out}", err=True)

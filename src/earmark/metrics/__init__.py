@@ -1,0 +1,7 @@
+"""Scores of timelines against references, pooled over files by adding what was counted."""
+
+from earmark.metrics.counts import Counts
+from earmark.metrics.events import boundary_counts, event_counts
+from earmark.metrics.segments import STATES, Confusion, label_counts
+
+__all__ = ["STATES", "Confusion", "Counts", "boundary_counts", "event_counts", "label_counts"]
