@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from earmark.errors import AnnotationError, ConfigError
+from earmark.files import atomic_write
 from earmark.formats import FORMATS, dumps, format_of, loads, read
-from earmark.formats.files import write_atomically
 
 _NAMES = ", ".join(FORMATS)
 _STANDARD = Path("-")
@@ -63,7 +63,8 @@ def convert(
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     else:
-        write_atomically(output, data)
+        with atomic_write(output, binary=True) as file:
+            file.write(data)
 
 
 def _check_output(input: Path, output: Path, force: bool) -> None:

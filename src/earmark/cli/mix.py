@@ -84,8 +84,8 @@ def mix(
     """
     from earmark.audio_writer import AUDIO_FORMATS
     from earmark.codecs import CodecSpec
+    from earmark.files import atomic_write
     from earmark.formats import format_of
-    from earmark.formats.files import write_atomically
     from earmark.progress import AudioProgress
     from earmark.sources import SUSPECT, read_folders, read_index, select
 
@@ -133,7 +133,8 @@ def mix(
         "effects": effects,
     }
     text = json.dumps(_record(sources, made, seed, options), indent=1, ensure_ascii=False)
-    write_atomically(out / "mix.json", f"{text}\n".encode("utf-8", "replace"))
+    with atomic_write(out / "mix.json", binary=True) as file:
+        file.write(f"{text}\n".encode("utf-8", "replace"))
     what = f"{count} programme{'s' * (count > 1)} of {duration:g} s"
     typer.echo(f"{what} in {out}: {_summary([m.timeline for m in made])}")
 

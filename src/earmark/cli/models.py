@@ -1,0 +1,137 @@
+"""`earmark models`: which models there are, and what their cards say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from earmark.errors import ModelError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from earmark.card import ModelCard
+
+app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+
+
+@app.callback(invoke_without_command=True)
+def models(context: typer.Context) -> None:
+    """List the models that come with earmark; `show` prints a card."""
+    if context.invoked_subcommand is not None:
+        return
+    from earmark.model import Model, embedded_models
+    from earmark.terminal import make_console
+
+    names = embedded_models()
+    if not names:
+        raise ModelError("no model is installed with earmark; give the path of one with --model FILE.onnx")
+    table = _table("name", "version", "labels", "size", "description")
+    for name in names:
+        card = Model.load(name).card
+        table.add_row(name, card.version, ", ".join(card.labels), _size(name), card.description)
+    make_console().print(table)
+
+
+@app.command()
+def show(
+    model: Annotated[str, typer.Argument(metavar="NAME|PATH", help="A model's name, or an .onnx file.")],
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the card as JSON, as stored in the model.")
+    ] = False,
+) -> None:
+    """Print the card of a model: labels, decoding defaults, training sources, licence, figures."""
+    from earmark.model import Model
+
+    card = Model.load(model).card
+    if json:
+        typer.echo(card.to_json())
+    else:
+        _print_card(card, _size(model))
+
+
+def _size(name_or_path: str) -> str:
+    from earmark.model import embedded_models
+
+    if name_or_path in embedded_models():
+        n_bytes = len((files("earmark") / "assets" / f"{name_or_path}.onnx").read_bytes())
+    else:
+        n_bytes = Path(name_or_path).stat().st_size
+    return f"{n_bytes / 1e6:.1f} MB" if n_bytes >= 1e5 else f"{n_bytes / 1e3:.0f} kB"
+
+
+def _print_card(card: ModelCard, size: str) -> None:
+    from earmark.terminal import make_console
+
+    console = make_console()
+    front = card.front_end
+    console.print(f"{card.name} {card.version}", style="bold")
+    console.print(card.description)
+    console.print()
+    facts = _table("", "")
+    facts.show_header = False
+    facts.add_row("labels", ", ".join(card.labels))
+    facts.add_row("licence", card.licence)
+    facts.add_row("size", size)
+    facts.add_row(
+        "input",
+        f"{front.sample_rate} Hz, {front.n_mels} mel bands {front.fmin:g}-{front.fmax:g} Hz, "
+        f"a frame every {1000 * front.grid.hop_s:g} ms",
+    )
+    facts.add_row("context", f"{card.context * front.grid.hop_s:.2g} s on each side")
+    console.print(facts)
+    decoding = _table("decoding", "threshold", "release", "min. duration", "min. gap", "smooth")
+    for label in card.labels:
+        options = card.decode[label]
+        decoding.add_row(
+            label,
+            f"{options.threshold:.3g}",
+            f"{options.release_at:.3g}",
+            *(f"{seconds:g} s" for seconds in (options.min_duration, options.min_gap, options.smooth)),
+        )
+    console.print()
+    console.print(decoding)
+    if card.sources:
+        keys = list(dict.fromkeys(key for source in card.sources for key in source))
+        sources = _table(*("source" if key == "name" else key for key in keys))
+        for source in card.sources:
+            sources.add_row(*(_value(source.get(key, "")) for key in keys))
+        console.print()
+        console.print(sources)
+    for title, values in (("metrics", card.metrics), ("trained", card.trained)):
+        if values:
+            table = _table(title, "")
+            for path, value in _leaves(values):
+                table.add_row(path, value)
+            console.print()
+            console.print(table)
+
+
+def _table(*columns: str) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Return the leaves of nested mappings as (path, text)."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", _value(value)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_value, value))
+    return str(value)

@@ -1,0 +1,156 @@
+"""Detection as jobs: one recording in, its files out, a record of how it went; many at once."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from earmark.card import DecodeOptions
+from earmark.detector import Detector
+from earmark.errors import AudioError, EarmarkError
+from earmark.files import atomic_write
+from earmark.formats import dumps
+from earmark.pool import Progress, Work, run_pool
+from earmark.posteriors import Posteriors
+from earmark.timeline import Timeline
+
+# Faults of a disk, not of one file: the next output would meet them too.
+_DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One recording and what is to be written of it.
+
+    Parameters
+    ----------
+    source : str
+        What `open_audio` takes.
+    name : str
+        What messages call it.
+    outputs : tuple of (str, Path)
+        Formats and files.
+    posteriors : Path or None
+        Where the posteriors go.
+    """
+
+    source: str
+    name: str
+    outputs: tuple[tuple[str, Path], ...] = ()
+    posteriors: Path | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all jobs of a run share; small enough to be sent to every worker.
+
+    Parameters
+    ----------
+    model : str
+        Name or path.
+    decode : mapping of str to DecodeOptions
+        By label.
+    write : mapping of str to mapping
+        Options of the formats, by format.
+    """
+
+    model: str
+    decode: Mapping[str, DecodeOptions]
+    write: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Record:
+    """How a job went.
+
+    Parameters
+    ----------
+    timeline : Timeline or None
+        None if it failed.
+    error : str or None
+        Why it failed, one line.
+    hopeless : bool
+        The fault lies with the disk written to, so that the other jobs would fail as well.
+    """
+
+    timeline: Timeline | None
+    error: str | None = None
+    hopeless: bool = False
+
+
+def run_job(detector: Detector, settings: Settings, job: Job, progress: Progress) -> Record:
+    """Detect one recording and write its files; failures are returned, not raised."""
+    try:
+        timeline = _detect(detector, job, progress)
+        for name, path in job.outputs:
+            text = dumps(timeline, name, **settings.write.get(name, {}))
+            with atomic_write(path) as file:
+                file.write(text)
+        return Record(timeline)
+    except EarmarkError as err:
+        fault = err.__cause__.errno if isinstance(err.__cause__, OSError) else None
+        hopeless = fault in _DISK_FAULTS and not isinstance(err, AudioError)
+        return Record(None, _without_name(str(err), job), hopeless)
+    except Exception as err:  # a fault of ours on one file must not end the others
+        return Record(None, f"unexpected {type(err).__name__} ({err}); please report it with the file")
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    settings: Settings,
+    *,
+    processes: int,
+    progress: Callable[[int, float, float | None], None],
+    detector: Detector,
+) -> Generator[tuple[int, Record]]:
+    """Run jobs; yield their places and records, in the order in which they end.
+
+    A single job runs here.  Several run in worker processes, even if it is one worker, so that a decoder
+    that crashes on one recording leaves the others alone.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        What to do.
+    settings : Settings
+        For all of them.
+    processes : int
+        Workers at a time, at least 1.
+    progress : callable
+        Called with a job's place, the seconds of audio it has done, and of how many (None: not known).
+    detector : Detector
+        Made of the same settings; used for a single job.
+    """
+    if len(jobs) == 1:
+        yield 0, run_job(detector, settings, jobs[0], partial(progress, 0))
+        return
+    with closing(run_pool(partial(_make_work, settings), jobs, processes, progress)) as results:
+        for done in results:
+            death = f"the process working on it died ({done.death}); it may be damaged: convert it first"
+            yield done.index, done.result or Record(None, death)
+
+
+def _make_work(settings: Settings) -> Work[Job, Record]:
+    return partial(run_job, Detector(settings.model, settings.decode), settings)
+
+
+def _detect(detector: Detector, job: Job, progress: Progress) -> Timeline:
+    parts: list[Posteriors] = []
+    sink = None if job.posteriors is None else parts.append
+    timeline = detector.detect(job.source, progress=progress, posterior_sink=sink)
+    if job.posteriors is not None:
+        Posteriors.concatenate(parts).save(job.posteriors)
+    return timeline
+
+
+def _without_name(message: str, job: Job) -> str:
+    """Drop the recording's name from the start of a message: whoever shows it puts it there already."""
+    for name in (job.source, job.name, str(Path(job.source))):
+        for start in (f"'{name}': ", f"'{name}' "):
+            message = message.removeprefix(start)
+    return message
