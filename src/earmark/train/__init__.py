@@ -1,0 +1,1 @@
+"""Training: everything that needs the `train` extra and never runs in the detector."""

@@ -1,0 +1,181 @@
+"""Configuration of the detector's training: frozen dataclasses, read from TOML, unknown keys refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from earmark.errors import ConfigError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is trained on.
+
+    Parameters
+    ----------
+    index : str
+        Corpus index (CSV); relative to the working directory.
+    holdout : tuple of str
+        Collections kept out of training altogether.
+    exclude : tuple of str
+        Rows whose `detail` contains one of these are dropped (suspected labels).
+    variants : int
+        Altered copies of every speech and noise recording (new voices, codecs, rooms, bands, levels).
+    music_variants, sung_variants : int
+        The same for instrumental and for sung music.
+    singing_minutes, rap_minutes : float
+        Sung and rapped lines made from the training speech.
+    noise_minutes : float
+        Procedural noise.
+    """
+
+    index: str = "corpus/index.csv"
+    holdout: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ("suspect label",)
+    variants: int = 3
+    music_variants: int = 2
+    sung_variants: int = 6
+    singing_minutes: float = 120.0
+    rap_minutes: float = 20.0
+    noise_minutes: float = 60.0
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Which network; see `earmark.train.networks`."""
+
+    front: str = "conv"
+    block: str = "residual"
+    width: int = 128
+    maps: int = 16
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 1, 2, 4, 8, 16, 32)
+    dropout: float = 0.1
+    hpss: tuple[int, ...] = ()
+    cascade: bool = False
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How it is trained.
+
+    Parameters
+    ----------
+    chunk_s, batch : float, int
+        A step sees `batch` chunks of `chunk_s` seconds.
+    steps : int
+        Optimiser steps; the learning rate follows one cycle over them.
+    max_minutes : float
+        The schedule is shortened so that training ends within this time.
+    learning_rate, weight_decay : float
+        Peak rate and decay of AdamW.
+    average : float
+        Decay of the moving average of the weights that is exported.
+    ratio_weight, sung_weight : float
+        Weights of the auxiliary losses; 0 leaves the task out.
+    validate_every : int
+        Steps between validations.
+    bfloat16 : bool
+        Multiply in bfloat16 where the processor can (about twice as fast); sums stay in float32.
+    """
+
+    seed: int = 1
+    chunk_s: float = 24.0
+    batch: int = 16
+    steps: int = 12_000
+    max_minutes: float = 75.0
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    average: float = 0.999
+    ratio_weight: float = 0.2
+    sung_weight: float = 0.2
+    validate_every: int = 500
+    bfloat16: bool = True
+
+
+@dataclass(frozen=True)
+class DetectorConfig:
+    """A whole training run."""
+
+    name: str = "detector"
+    version: str = "1"
+    data: DataConfig = field(default_factory=DataConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as err:
+        raise ConfigError(f"configuration '{path}' cannot be read: {err.strerror}") from err
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+        raise ConfigError(f"configuration '{path}' is not valid TOML: {err}") from err
+
+
+def load_config(path: Path, overrides: tuple[str, ...] = ()) -> DetectorConfig:
+    """Read a TOML file; `overrides` are ``section.key=value`` with TOML values.
+
+    Raises
+    ------
+    ConfigError
+        For a missing file, bad TOML, an unknown key or a value of the wrong type.
+    """
+    values = read_toml(path)
+    for override in overrides:
+        key, _, text = override.partition("=")
+        try:
+            value = tomllib.loads(f"x = {text}")["x"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        *sections, leaf = key.strip().split(".")
+        table = values
+        for section in sections:
+            table = table.setdefault(section, {})
+        table[leaf] = value
+    config: DetectorConfig = _build(DetectorConfig, values, str(path))
+    return config
+
+
+def _build(kind: Any, values: dict[str, Any], where: str) -> Any:
+    """Fill a dataclass from a table, recursively, checking keys and types."""
+    hints = get_type_hints(kind)
+    filled: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in hints:
+            near = difflib.get_close_matches(key, hints, 1)
+            hint = f"did you mean '{near[0]}'?" if near else f"allowed are {', '.join(hints)}"
+            raise ConfigError(f"unknown key '{key}' in {where}; {hint}")
+        hint_type = hints[key]
+        if dataclasses.is_dataclass(hint_type):
+            if not isinstance(value, dict):
+                raise ConfigError(f"'{key}' in {where} must be a table, got {value!r}")
+            filled[key] = _build(hint_type, value, f"[{key}] of {where}")
+        elif getattr(hint_type, "__origin__", None) is tuple:
+            item = hint_type.__args__[0]
+            if not isinstance(value, list) or not all(type(v) is item for v in value):
+                raise ConfigError(f"'{key}' in {where} must be a list of {item.__name__}, got {value!r}")
+            filled[key] = tuple(value)
+        else:
+            if hint_type is float and type(value) is int:
+                value = float(value)
+            if type(value) is not hint_type:
+                raise ConfigError(f"'{key}' in {where} must be {hint_type.__name__}, got {value!r}")
+            filled[key] = value
+    return kind(**filled)

@@ -1,0 +1,80 @@
+"""From trained weights to a model file: an ONNX graph from log-mel to posteriors, with its card inside."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+from torch import Tensor, nn
+
+from earmark.card import METADATA_KEY, ModelCard
+from earmark.errors import ModelError
+from earmark.train.networks import RATIO_DB, DetectorNet
+
+# Largest difference of a posterior between the trained network and its exported graph.
+_TOLERANCE = 1e-4
+
+
+class _Exported(nn.Module):
+    """The network as `detect` runs it: probabilities and decibels, no training-only task."""
+
+    def __init__(self, net: DetectorNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, log_mel: Tensor) -> tuple[Tensor, Tensor]:
+        outputs = self.net(log_mel)
+        return outputs.logits.sigmoid(), RATIO_DB * outputs.ratio
+
+
+def export(net: DetectorNet, card: ModelCard, path: Path) -> None:
+    """Write `net` and its card to `path`, after checking that the graph gives the network's answers.
+
+    Raises
+    ------
+    ModelError
+        If the exported graph disagrees with the network.
+    """
+    module = _Exported(net).eval()
+    example = torch.full((1, card.front_end.n_mels, 400), -60.0)
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / "model.onnx"
+        torch.onnx.export(
+            module,
+            (example,),
+            str(draft),
+            input_names=["log_mel"],
+            output_names=["posteriors", "speech_to_music_db"],
+            dynamic_axes={"log_mel": {2: "T"}, "posteriors": {1: "T"}, "speech_to_music_db": {1: "T"}},
+            opset_version=17,
+            dynamo=False,
+        )
+        model = onnx.load(str(draft))
+    model.producer_name, model.doc_string = "earmark", card.description
+    entry = model.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, card.to_json()
+    onnx.checker.check_model(model)
+    data = model.SerializeToString()
+    _check(module, data, card.front_end.n_mels)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_bytes(data)
+    temporary.replace(path)
+
+
+def _check(module: nn.Module, data: bytes, n_mels: int) -> None:
+    session = ort.InferenceSession(data, providers=["CPUExecutionProvider"])
+    rng = np.random.default_rng(0)
+    for n_frames in (1, 2, 7, 401):
+        log_mel = rng.uniform(-90, 0, (1, n_mels, n_frames)).astype(np.float32)
+        with torch.no_grad():
+            wanted = module(torch.from_numpy(log_mel))[0].numpy()
+        found = session.run(None, {"log_mel": log_mel})[0]
+        if found.shape != wanted.shape or float(np.abs(found - wanted).max()) > _TOLERANCE:
+            raise ModelError(
+                f"the exported graph disagrees with the network on {n_frames} frames; nothing written"
+            )

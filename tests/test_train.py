@@ -1,0 +1,236 @@
+"""Training: mixtures by mel powers, networks, loss, resuming, export."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra 'train' is not installed")
+
+from earmark.card import DecodeOptions, ModelCard  # noqa: E402
+from earmark.errors import ConfigError  # noqa: E402
+from earmark.features import FrontEnd  # noqa: E402
+from earmark.model import Model  # noqa: E402
+from earmark.planner import PlanOptions, plan  # noqa: E402
+from earmark.programme import Event, Programme  # noqa: E402
+from earmark.sources import Source  # noqa: E402
+from earmark.train.bank import Bank, Entry  # noqa: E402
+from earmark.train.config import DetectorConfig, NetworkConfig, TrainConfig, load_config  # noqa: E402
+from earmark.train.export import export  # noqa: E402
+from earmark.train.loop import LABELS, Batch, frame_scores, loss_of, make_batch, train  # noqa: E402
+from earmark.train.mixture import Mixer  # noqa: E402
+from earmark.train.networks import DetectorNet, Outputs, harmonic_percussive  # noqa: E402
+
+SMALL = NetworkConfig(width=8, maps=4, dilations=(1, 2), dropout=0.0)
+QUICK = TrainConfig(chunk_s=2.0, batch=4, steps=6, validate_every=3, max_minutes=10.0, bfloat16=False)
+
+
+@pytest.fixture(scope="module")
+def bank() -> Bank:
+    """Speech has energy in the low bands, music in the high ones, noise everywhere."""
+    rng = np.random.default_rng(0)
+    shapes = {"speech": np.arange(64) < 24, "music": np.arange(64) >= 40, "noise": np.ones(64, bool)}
+    entries, frames = [], []
+    for i in range(12):
+        content = ("speech", "music", "noise")[i % 3]
+        mel = np.where(shapes[content], -20, -80) + rng.normal(0, 2, (400, 64))
+        source = Source(f"{i}", content, content == "music" and i > 6, 8.0, f"{i}", content)
+        entries.append(Entry(source, 400 * i, 400, -20.0))
+        frames.append(mel.astype(np.float16))
+    return Bank(entries, np.concatenate(frames), np.ones(4800, bool))
+
+
+def test_powers_of_two_events_add_up_and_labels_follow(bank):
+    events = (
+        Event(0, 0.0, 4.0, 0.0, (0.0,), (-30.0,)),
+        Event(1, 2.0, 4.0, 0.0, (0.0,), (-40.0,)),
+    )
+    example = Mixer(bank, FrontEnd()).render(Programme(8.0, events), np.random.default_rng(1))
+    assert example.log_mel.shape == (400, 64)
+    assert example.labels[50].tolist() == [1, 0, 0]
+    assert example.labels[150].tolist() == [1, 1, 0]
+    assert example.labels[250].tolist() == [0, 1, 0]
+    assert example.labels[350].tolist() == [0, 0, 0]
+    assert np.allclose(example.ratio_db[110:190], 10.0)
+    assert np.isnan(example.ratio_db[50])
+    assert np.isnan(example.sung[50])
+    assert example.sung[250] == 0
+
+
+def test_a_faint_event_gets_no_verdict(bank):
+    events = (Event(0, 0.0, 4.0, 0.0, (0.0,), (-15.0,)), Event(1, 0.0, 4.0, 0.0, (0.0,), (-50.0,)))
+    labels = Mixer(bank, FrontEnd()).render(Programme(4.0, events), np.random.default_rng(1)).labels
+    assert np.isnan(labels[:, 1]).all()
+    assert (labels[:, 0] == 1).all()
+
+
+def test_a_batch_depends_on_seed_and_step_alone(bank):
+    mixer = Mixer(bank, FrontEnd())
+    first, again, other = (make_batch(mixer, PlanOptions(), QUICK, step) for step in (5, 5, 6))
+    assert torch.equal(first.log_mel, again.log_mel)
+    assert not torch.equal(first.log_mel, other.log_mel)
+    assert first.log_mel.shape == (4, 64, 100)
+    assert first.labels.shape == (4, 100, 3)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        SMALL,
+        dataclasses.replace(SMALL, block="norm_relu"),
+        dataclasses.replace(SMALL, block="gated"),
+        dataclasses.replace(SMALL, front="allconv"),
+        dataclasses.replace(SMALL, cascade=True),
+        dataclasses.replace(SMALL, hpss=(5, 3)),
+    ],
+)
+def test_a_network_answers_every_frame_and_sees_no_further_than_its_context(config):
+    torch.manual_seed(0)
+    net = DetectorNet(config, 64, 3).eval()
+    x = torch.randn(1, 64, 301) * 20 - 45
+    far = x.clone()
+    far[..., 150 + net.context + 1 :] += 30
+    far[..., : 150 - net.context] -= 30
+    with torch.no_grad():
+        a, b = net(x), net(far)
+    assert a.logits.shape == (1, 301, 3)
+    assert a.ratio.shape == a.sung.shape == (1, 301)
+    assert torch.allclose(a.logits[:, 150], b.logits[:, 150], atol=1e-5)
+    assert not torch.allclose(a.logits[:, 0], b.logits[:, 0], atol=1e-5)
+
+
+def test_medians_part_a_tone_from_a_click():
+    plane = torch.zeros(1, 20, 40)
+    plane[:, 7, :] = 5
+    plane[:, :, 20] = 5
+    harmonic, percussive = harmonic_percussive(plane, 9, 9)
+    assert harmonic[0, 7].min() == 5
+    assert harmonic[0, 3].max() == 0
+    assert percussive[0, :, 20].min() == 5
+    assert percussive[0, :, 10].max() == 0
+
+
+def test_frames_without_a_verdict_have_no_gradient():
+    logits = torch.zeros(1, 4, 3, requires_grad=True)
+    labels = torch.tensor([[[1.0, 0, 0], [torch.nan, 0, 0], [0, 1, 0], [0, 0, torch.nan]]])
+    nothing = torch.full((1, 4), torch.nan)
+    batch = Batch(torch.zeros(1, 64, 4), labels, nothing, nothing)
+    parts = loss_of(Outputs(logits, torch.zeros(1, 4), torch.zeros(1, 4)), batch, TrainConfig())
+    torch.stack(list(parts.values())).sum().backward()
+    assert logits.grad[0, 1, 0] == 0
+    assert logits.grad[0, 3, 2] == 0
+    assert logits.grad[0, 0, 0] < 0
+    assert parts["labels"].item() == pytest.approx(np.log(2))
+    assert parts["ratio"].item() == parts["sung"].item() == 0
+
+
+def test_frame_scores_by_hand():
+    labels = torch.tensor([[1.0, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 1], [torch.nan, 0, 0]])
+    logits = torch.tensor([[1.0, -1, 0], [1, -1, 0], [-1, 1, 0], [-1, -1, 0], [1, 1, 0]])
+    scores = frame_scores(logits, labels)
+    assert scores["speech_f"] == 100
+    assert scores["music_f"] == pytest.approx(200 / 3)
+    assert scores["overlap_f"] == 0
+    assert scores["four_state"] == 75
+
+
+def run(bank: Bank, out: Path, steps: int = 6, config: TrainConfig = QUICK) -> dict[str, torch.Tensor]:
+    settings = DetectorConfig(network=SMALL, train=config)
+    stop_at = steps
+
+    class Stop(Exception):
+        pass
+
+    def report(progress):
+        if progress.step == stop_at < config.steps:
+            raise Stop
+
+    try:
+        return train(settings, bank, FrontEnd(), out, report=report).state_dict()
+    except Stop:
+        return {}
+
+
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(bank, tmp_path):
+    timeless = dataclasses.replace(QUICK, max_minutes=1e9)
+    whole = run(bank, tmp_path / "whole", config=timeless)
+    assert run(bank, tmp_path / "parts", steps=4, config=timeless) == {}
+    resumed = run(bank, tmp_path / "parts", config=timeless)
+    assert resumed.keys() == whole.keys()
+    assert all(torch.allclose(resumed[name], whole[name], atol=1e-6) for name in whole)
+    steps = [json.loads(line)["step"] for line in (tmp_path / "parts/metrics.jsonl").read_text().splitlines()]
+    assert steps == [3, 6]
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(bank, tmp_path):
+    run(bank, tmp_path, config=dataclasses.replace(QUICK, max_minutes=1e9))
+    with pytest.raises(ConfigError, match="another configuration"):
+        run(bank, tmp_path, config=dataclasses.replace(QUICK, seed=2))
+
+
+def test_a_small_network_learns_simple_classes(bank, tmp_path):
+    config = DetectorConfig(
+        network=dataclasses.replace(SMALL, width=16),
+        train=dataclasses.replace(QUICK, steps=60, learning_rate=1e-2, validate_every=1000, average=0.9),
+    )
+    plain = PlanOptions(noise=0, speech_in_noise=0, music_in_noise=0)
+    net = train(config, bank, FrontEnd(), tmp_path, options=plain)
+    batch = make_batch(Mixer(bank, FrontEnd()), plain, dataclasses.replace(QUICK, seed=77, batch=16), 0)
+    with torch.no_grad():
+        scores = frame_scores(net(batch.log_mel).logits, batch.labels)
+    assert scores["speech_f"] > 75
+    assert scores["music_f"] > 75
+
+
+def test_the_exported_graph_is_a_model_with_its_card(tmp_path):
+    net = DetectorNet(SMALL, 64, 3)
+    card = ModelCard(
+        "small",
+        "1",
+        "Test.",
+        LABELS,
+        FrontEnd(),
+        net.context,
+        {label: DecodeOptions() for label in LABELS},
+        "MIT",
+    )
+    export(net, card, tmp_path / "small.onnx")
+    model = Model.load(tmp_path / "small.onnx")
+    assert model.card == card
+    noise = np.random.default_rng(0).normal(0, 0.1, 16_000 * 5).astype(np.float32)
+    posteriors = model.posteriors(noise, 16_000)
+    assert posteriors.values.shape == (250, 3)
+    assert posteriors.speech_to_music_db is not None
+
+
+def test_a_plan_over_bank_sources_uses_all_kinds(bank):
+    programme = plan(bank.sources, 120.0, np.random.default_rng(0))
+    assert {bank.entries[e.source].content for e in programme.events} == set(LABELS)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[train]\nstepps = 3\n", "did you mean 'steps'"),
+        ("[train]\nsteps = 'many'\n", "must be int"),
+        ("[network]\ndilations = 3\n", "must be a list of int"),
+        ("train = 3\n", "must be a table"),
+        ("[train\n", "not valid TOML"),
+    ],
+)
+def test_a_wrong_configuration_is_told_apart(tmp_path, text, message):
+    path = tmp_path / "c.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        load_config(path)
+
+
+def test_overrides_change_single_values(tmp_path):
+    path = tmp_path / "c.toml"
+    path.write_text("[train]\nsteps = 3\n")
+    config = load_config(path, ("train.steps=9", "network.dilations=[1, 2]", "data.index=x.csv"))
+    assert (config.train.steps, config.network.dilations, config.data.index) == (9, (1, 2), "x.csv")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(tmp_path / "none.toml")
