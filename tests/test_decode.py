@@ -25,7 +25,7 @@ def posteriors(
 ) -> Posteriors:
     values = np.array(list(columns.values()), dtype=np.float32).T
     ratios = None if ratio is None else np.array(ratio, np.float32)
-    return Posteriors(values, ratios, tuple(columns), HOP, duration)  # type: ignore[arg-type]
+    return Posteriors(values, ratios, tuple(columns), HOP, duration)
 
 
 def spans(

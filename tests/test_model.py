@@ -177,7 +177,7 @@ def test_the_frames_held_do_not_grow(tiny: Model) -> None:
     for _ in range(40):
         stream.push(random_mel(500))
         held.append(stream._mel.shape[1])
-    assert max(held) <= 3000 + 2 * 4 + 500
+    assert max(held) <= model_module._CORE_FRAMES + 2 * 4 + 500
 
 
 def test_frames_of_another_front_end_are_refused(tiny: Model) -> None:

@@ -46,7 +46,9 @@ def test_without_noise_no_noise_is_planned():
 
 
 def test_only_wanted_scenes_are_planned():
-    talk = PlanOptions(**dict.fromkeys(("music", "talk_over", "song", "noise"), 0.0), speech_in_noise=0.0, music_in_noise=0.0)
+    talk = PlanOptions(
+        **dict.fromkeys(("music", "talk_over", "song", "noise"), 0.0), speech_in_noise=0.0, music_in_noise=0.0
+    )
     programme = plan(SOURCES[:4], 300.0, np.random.default_rng(1), talk)
     assert {SOURCES[e.source].content for e in programme.events} == {"speech"}
 

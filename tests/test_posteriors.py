@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
 
-from earmark.errors import AnnotationError
+from earmark.errors import AnnotationError, EarmarkError
 from earmark.posteriors import Posteriors
 
 LABELS = ("speech", "music")
@@ -15,7 +17,7 @@ LABELS = ("speech", "music")
 
 def make(n_frames: int = 10, duration: float | None = None, ratio: bool = True) -> Posteriors:
     values = np.random.default_rng(n_frames).random((n_frames, 2))
-    return Posteriors(values, np.arange(n_frames) if ratio else None, LABELS, 0.02, duration)  # type: ignore[arg-type]
+    return Posteriors(values, np.arange(n_frames) if ratio else None, LABELS, 0.02, duration)
 
 
 def same(a: Posteriors, b: Posteriors) -> bool:
@@ -56,7 +58,7 @@ def test_what_does_not_fit_is_refused_in_one_line(
     values: np.ndarray, ratio: np.ndarray | None, duration: float | None, hop_s: float, says: str
 ) -> None:
     with pytest.raises(AnnotationError, match=says) as refused:
-        Posteriors(values, ratio, LABELS, hop_s, duration)  # type: ignore[arg-type]
+        Posteriors(values, ratio, LABELS, hop_s, duration)
     assert "\n" not in str(refused.value)
 
 
@@ -128,5 +130,23 @@ def test_files_that_hold_no_posteriors_are_refused_in_one_line(tmp_path: Path) -
 
 
 def test_an_unwritable_place_is_named(tmp_path: Path) -> None:
-    with pytest.raises(AnnotationError, match="choose another place"):
-        make().save(tmp_path / "no folder" / "a.npz")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(EarmarkError, match=r"a\.npz' cannot be written: ") as refused:
+        make().save(tmp_path / "file" / "a.npz")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_failed_save_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(4).save(tmp_path / "a.npz")
+
+    def full(file: IO[bytes], **_: object) -> None:
+        file.write(b"PK")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(EarmarkError, match="No space left on device"):
+        make(7).save(tmp_path / "a.npz")
+    assert [f.name for f in tmp_path.iterdir()] == ["a.npz"]
+    assert len(Posteriors.load(tmp_path / "a.npz")) == 4

@@ -126,5 +126,6 @@ class ModelCard:
             return cls(**fields)
         except (ValueError, TypeError, KeyError, AttributeError, ConfigError) as err:
             raise ModelError(
-                f"the card in '{origin}' cannot be read ({err}); the file may come from another version of earmark"
+                f"the card in '{origin}' cannot be read ({err}); "
+                "the file may come from another version of earmark"
             ) from err

@@ -73,7 +73,7 @@ def decode(posteriors: Posteriors, options: Mapping[str, DecodeOptions]) -> Time
         block = slice(start, start + _BLOCK)
         segments += decoder.push(posteriors.values[block], None if ratio is None else ratio[block])
     segments += decoder.flush(posteriors.duration)
-    return Timeline(tuple(segments), posteriors.duration, posteriors.labels)
+    return Timeline(segments, posteriors.duration, posteriors.labels)
 
 
 class StreamDecoder:

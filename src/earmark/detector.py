@@ -19,6 +19,8 @@ from earmark.posteriors import Posteriors
 from earmark.timeline import Segment, Timeline
 
 Overrides = Mapping[str, DecodeOptions | Mapping[str, float]]
+# Seconds of the signal that are done, and of how many (None: not known).
+Progress = Callable[[float, float | None], None]
 
 
 class Detector:
@@ -50,13 +52,13 @@ class Detector:
         blocks: Iterable[npt.ArrayLike],
         sample_rate: float,
         *,
-        progress: Callable[[float], None] | None = None,
+        progress: Progress | None = None,
         posterior_sink: Callable[[Posteriors], None] | None = None,
     ) -> Iterator[Segment]:
         """Yield the segments of a signal that arrives in blocks, as soon as they are certain.
 
-        The answer is the same however the signal is cut.  Segments come sorted by start, a minute or
-        more behind the signal: see `StreamDecoder` for what holds them back.
+        The answer is the same however the signal is cut.  Segments come sorted by start, two minutes
+        or more behind the signal: see `StreamDecoder` for what holds them back.
 
         Parameters
         ----------
@@ -65,7 +67,8 @@ class Detector:
         sample_rate : float
             Hz.
         progress : callable, optional
-            Called with the seconds done so far; the last call tells the duration.
+            Called with the seconds done so far, and None, for how many there will be is not known here;
+            the last call tells the duration.
         posterior_sink : callable, optional
             Called with the posteriors, part by part (`Posteriors.concatenate` joins them).
 
@@ -84,7 +87,7 @@ class Detector:
             seconds = round(n_frames * hop_s + part.duration, 9)
             n_frames += len(part)
             if progress is not None:
-                progress(seconds)
+                progress(seconds, None)
         yield from decoder.flush(seconds)
 
     def detect(
@@ -92,7 +95,7 @@ class Detector:
         source: str | PathLike[str] | BinaryIO | npt.NDArray[np.floating],
         sample_rate: float | None = None,
         *,
-        progress: Callable[[float], None] | None = None,
+        progress: Progress | None = None,
         posterior_sink: Callable[[Posteriors], None] | None = None,
     ) -> Timeline:
         """Return the timeline of a recording.
@@ -103,7 +106,10 @@ class Detector:
             What `open_audio` takes, or a mono signal, nominal range -1 to 1.
         sample_rate : float, optional
             Hz; to be given with a signal, and only with one.
-        progress, posterior_sink : callable, optional
+        progress : callable, optional
+            Called with the seconds done so far, and of how many: a recording's own estimate, or None
+            where it has none; the last call tells the true duration first.
+        posterior_sink : callable, optional
             As for `stream`.
 
         Returns
@@ -117,16 +123,18 @@ class Detector:
             If the recording cannot be read, or the signal is not fit (see `stream`).
         """
         duration = 0.0
+        total: float | None = None
 
-        def note(seconds: float) -> None:
+        def note(seconds: float, _: float | None) -> None:
             nonlocal duration
             duration = seconds
             if progress is not None:
-                progress(seconds)
+                progress(seconds, total)
 
         if isinstance(source, np.ndarray):
             if sample_rate is None:
                 raise AudioError("got samples without a sample rate; give it in Hz, e.g. sample_rate=16000")
+            total = source.size / sample_rate if sample_rate > 0 else None
             found = tuple(self.stream([source], sample_rate, progress=note, posterior_sink=posterior_sink))
             return Timeline(found, duration, self.model.labels)
         if sample_rate is not None:
@@ -139,6 +147,7 @@ class Detector:
 
         rate = self.model.card.front_end.sample_rate
         with open_audio(source, sample_rate=rate) as audio:
+            total = audio.duration
             found = tuple(self.stream(audio, rate, progress=note, posterior_sink=posterior_sink))
             return Timeline(found, duration, self.model.labels, audio.name, tuple(audio.warnings))
 
@@ -148,7 +157,7 @@ def detect(
     sample_rate: float | None = None,
     *,
     model: Model | str | Path | None = None,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
     **options: float,
 ) -> Timeline:
     """Return the timeline of a recording: where there is speech, music, both, noise.
@@ -162,7 +171,7 @@ def detect(
     model : Model, str or Path, optional
         By default the one that comes with earmark.
     progress : callable, optional
-        Called with the seconds done so far.
+        Called with the seconds done so far, and of how many (None where the recording does not tell).
     **options : float
         Options of `DecodeOptions` for every label, e.g. ``threshold=0.6``; `Detector` takes them by
         label.

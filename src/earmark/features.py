@@ -147,7 +147,7 @@ class MelStream:
         self._n_frames = 0
 
     def push(self, samples: FloatArray) -> FloatArray:
-        """Take more samples, float32, shape=(n,); return the frames they complete, shape=(n_mels, n_frames)."""
+        """Take more samples, float32, shape=(n,); return the frames they complete, (n_mels, n_frames)."""
         if samples.ndim != 1:
             raise AudioError(
                 f"got samples of shape {samples.shape}; give one mono channel, shape (n_samples,)"

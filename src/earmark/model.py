@@ -153,7 +153,7 @@ class Model:
         return values, found[1][0] if self.tells_ratio else None
 
     def stream(self, blocks: Iterable[npt.ArrayLike], sample_rate: float) -> Iterator[Posteriors]:
-        """Turn a signal that arrives in blocks into posteriors, a minute or so at a time.
+        """Turn a signal that arrives in blocks into posteriors, two minutes or so at a time.
 
         What comes out is the same, bit for bit, however the signal is cut; memory is bounded.
 

@@ -275,7 +275,7 @@ class _Planner:
         if found is None:
             raise ConfigError(f"a scene needs {pool}, and there is none")
         indices, cumulative = found
-        return int(indices[min(np.searchsorted(cumulative, self.rng.random()), len(indices) - 1)])
+        return int(indices[min(int(np.searchsorted(cumulative, self.rng.random())), len(indices) - 1)])
 
     def _add(
         self, pool: str, start: float, duration: float, level: float, fades: tuple[float, float] = (0.0, 0.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from earmark.errors import AnnotationError
+from earmark.files import atomic_write
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -18,7 +19,7 @@ FloatArray = npt.NDArray[np.float32]
 _TIME_TOLERANCE_S = 1e-3
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Posteriors:
     """Probability of every label in every frame; labels are independent of each other.
 
@@ -29,11 +30,11 @@ class Posteriors:
     speech_to_music_db : float32, shape=(n_frames,), or None
         Level of the speech over the music, dB; means something only where both sound.  None where the
         model does not tell.
-    labels : sequence of str
+    labels : iterable of str
         Names of the columns.
     hop_s : float
         Length of a frame's cell, seconds; frame ``i`` decides ``[i * hop_s, (i + 1) * hop_s)``.
-    duration : float or None
+    duration : float, optional
         Length of the signal in seconds; by default the end of the last cell, which it may cut short.
 
     Raises
@@ -46,48 +47,50 @@ class Posteriors:
     speech_to_music_db: FloatArray | None
     labels: tuple[str, ...]
     hop_s: float
-    duration: float = None  # type: ignore[assignment]
+    duration: float
 
-    def __post_init__(self) -> None:
-        values = np.asarray(self.values, dtype=np.float32)
-        labels = tuple(str(label) for label in self.labels)
-        if values.ndim != 2 or values.shape[1] != len(labels):
+    def __init__(
+        self,
+        values: npt.ArrayLike,
+        speech_to_music_db: npt.ArrayLike | None,
+        labels: Iterable[str],
+        hop_s: float,
+        duration: float | None = None,
+    ) -> None:
+        matrix = np.asarray(values, dtype=np.float32)
+        names = tuple(str(label) for label in labels)
+        if matrix.ndim != 2 or matrix.shape[1] != len(names):
             raise AnnotationError(
-                f"posteriors of shape {values.shape} do not fit {len(labels)} labels; "
-                f"give (n_frames, {len(labels)})"
+                f"posteriors of shape {matrix.shape} do not fit {len(names)} labels; "
+                f"give (n_frames, {len(names)})"
             )
         # A NaN fails both comparisons.
-        if values.size and not (values.min() >= 0 and values.max() <= 1):
+        if matrix.size and not (matrix.min() >= 0 and matrix.max() <= 1):
             raise AnnotationError(
-                f"posteriors reach from {values.min():.4g} to {values.max():.4g}; "
+                f"posteriors reach from {matrix.min():.4g} to {matrix.max():.4g}; "
                 "they must be numbers from 0 to 1"
             )
-        ratio = self.speech_to_music_db
-        if ratio is not None:
-            ratio = np.asarray(ratio, dtype=np.float32)
-            if ratio.shape != values.shape[:1] or not np.isfinite(ratio).all():
-                raise AnnotationError(
-                    f"speech_to_music_db of shape {ratio.shape}: give one finite number a frame, "
-                    f"({len(values)},)"
-                )
-        if not self.hop_s > 0:
-            raise AnnotationError(f"hop_s {self.hop_s}: it must be above 0 seconds")
-        covered = len(values) * self.hop_s
-        duration = covered if self.duration is None else float(self.duration)
-        lowest = max(0.0, covered - self.hop_s)
-        if not lowest - _TIME_TOLERANCE_S <= duration <= covered + _TIME_TOLERANCE_S:
+        ratio = None if speech_to_music_db is None else np.asarray(speech_to_music_db, dtype=np.float32)
+        if ratio is not None and (ratio.shape != matrix.shape[:1] or not np.isfinite(ratio).all()):
             raise AnnotationError(
-                f"{len(values)} frames of {self.hop_s:g} s cover {covered:.3f} s, "
-                f"which does not fit a duration of {duration:.3f} s; "
+                f"speech_to_music_db of shape {ratio.shape}: give one finite number a frame, ({len(matrix)},)"
+            )
+        if not hop_s > 0:
+            raise AnnotationError(f"hop_s {hop_s}: it must be above 0 seconds")
+        covered = len(matrix) * hop_s
+        end = covered if duration is None else float(duration)
+        lowest = max(0.0, covered - hop_s)
+        if not lowest - _TIME_TOLERANCE_S <= end <= covered + _TIME_TOLERANCE_S:
+            raise AnnotationError(
+                f"{len(matrix)} frames of {hop_s:g} s cover {covered:.3f} s, "
+                f"which does not fit a duration of {end:.3f} s; "
                 f"give one from {lowest:.3f} to {covered:.3f}"
             )
-        for name, value in (
-            ("values", values),
-            ("speech_to_music_db", ratio),
-            ("labels", labels),
-            ("duration", duration),
-        ):
-            object.__setattr__(self, name, value)
+        object.__setattr__(self, "values", matrix)
+        object.__setattr__(self, "speech_to_music_db", ratio)
+        object.__setattr__(self, "labels", names)
+        object.__setattr__(self, "hop_s", hop_s)
+        object.__setattr__(self, "duration", end)
 
     def __len__(self) -> int:
         """Return the number of frames."""
@@ -155,11 +158,11 @@ class Posteriors:
         )
 
     def save(self, path: str | Path) -> None:
-        """Write to an .npz file, under exactly this name.
+        """Write to an .npz file, under exactly this name, whole or not at all.
 
         Raises
         ------
-        AnnotationError
+        EarmarkError
             If the file cannot be written.
         """
         arrays = {
@@ -170,14 +173,9 @@ class Posteriors:
         }
         if self.speech_to_music_db is not None:
             arrays["speech_to_music_db"] = self.speech_to_music_db
-        try:
-            # Given a name, numpy would add ".npz" where it is missing.
-            with open(path, "wb") as file:
-                np.savez(file, **arrays)
-        except OSError as err:
-            raise AnnotationError(
-                f"cannot write posteriors to '{path}' ({err.strerror or err}); choose another place"
-            ) from err
+        # Given a name, numpy would add ".npz" where it is missing.
+        with atomic_write(path, binary=True) as file:
+            np.savez(file, **arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> Posteriors:

@@ -8,7 +8,7 @@ once), segments of the *same* label never do.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import overload
 
@@ -46,7 +46,8 @@ class Segment:
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.end < np.inf:
             raise AnnotationError(
-                f"segment '{self.label}' from {self.start} to {self.end} s: times must satisfy 0 <= start < end, both finite"
+                f"segment '{self.label}' from {self.start} to {self.end} s: "
+                "times must satisfy 0 <= start < end, both finite"
             )
 
     @property
@@ -55,7 +56,7 @@ class Segment:
         return self.end - self.start
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Timeline:
     """Sorted segments of one recording.
 
@@ -63,13 +64,13 @@ class Timeline:
     ----------
     segments : iterable of Segment
         Sorted on construction by start, end, label.  Segments of one label must not overlap.
-    duration : float or None
+    duration : float, optional
         Length of the recording in seconds; by default the last end.
-    labels : sequence of str or None
+    labels : iterable of str, optional
         Labels that were looked for (one may have no segment); by default those that occur.
     source : str or None
         What the timeline describes (path, URL).
-    warnings : sequence of str
+    warnings : iterable of str
         What a reader should know, e.g. that the file broke off.
 
     Raises
@@ -78,16 +79,23 @@ class Timeline:
         If two segments of a label overlap, or one ends after `duration`.
     """
 
-    segments: tuple[Segment, ...] = ()
-    duration: float = None  # type: ignore[assignment]
-    labels: tuple[str, ...] = None  # type: ignore[assignment]
-    source: str | None = None
-    warnings: tuple[str, ...] = field(default=())
+    segments: tuple[Segment, ...]
+    duration: float
+    labels: tuple[str, ...]
+    source: str | None
+    warnings: tuple[str, ...]
 
-    def __post_init__(self) -> None:
-        segments = tuple(sorted(self.segments, key=lambda s: (s.start, s.end, s.label)))
+    def __init__(
+        self,
+        segments: Iterable[Segment] = (),
+        duration: float | None = None,
+        labels: Iterable[str] | None = None,
+        source: str | None = None,
+        warnings: Iterable[str] = (),
+    ) -> None:
+        ordered = tuple(sorted(segments, key=lambda s: (s.start, s.end, s.label)))
         last: dict[str, Segment] = {}
-        for segment in segments:
+        for segment in ordered:
             before = last.get(segment.label)
             if before is not None and segment.start < before.end - 1e-9:
                 raise AnnotationError(
@@ -95,25 +103,32 @@ class Timeline:
                     f"{segment.start:.3f}-{segment.end:.3f} s); merge them first (Timeline.merged does)"
                 )
             last[segment.label] = segment
-        end = max((s.end for s in segments), default=0.0)
-        duration = end if self.duration is None else float(self.duration)
+        end = max((s.end for s in ordered), default=0.0)
+        duration = end if duration is None else float(duration)
         if not 0 <= duration < np.inf:
             raise AnnotationError(f"a timeline of {duration} s: the duration must be 0 or more, and finite")
         if end > duration + 1e-6:
             raise AnnotationError(f"a segment ends at {end:.3f} s, after the recording's {duration:.3f} s")
-        labels = tuple(dict.fromkeys([*(self.labels or ()), *sorted(last)]))
-        object.__setattr__(self, "segments", segments)
+        object.__setattr__(self, "segments", ordered)
         object.__setattr__(self, "duration", duration)
-        object.__setattr__(self, "labels", labels)
-        object.__setattr__(self, "warnings", tuple(self.warnings))
+        object.__setattr__(self, "labels", tuple(dict.fromkeys([*(labels or ()), *sorted(last)])))
+        object.__setattr__(self, "source", source)
+        object.__setattr__(self, "warnings", tuple(warnings))
 
     @classmethod
-    def merged(cls, segments: Iterable[Segment], duration: float | None = None, **fields: object) -> Timeline:
+    def merged(
+        cls,
+        segments: Iterable[Segment],
+        duration: float | None = None,
+        labels: Iterable[str] | None = None,
+        source: str | None = None,
+        warnings: Iterable[str] = (),
+    ) -> Timeline:
         """Build a timeline from segments that may overlap or touch within a label; such are joined."""
         joined: list[Segment] = []
         for _, group in groupby(sorted(segments, key=lambda s: (s.label, s.start)), key=lambda s: s.label):
             joined += _join(group, 0.0)
-        return cls(tuple(joined), duration, **fields)  # type: ignore[arg-type]
+        return cls(joined, duration, labels, source, warnings)
 
     def __len__(self) -> int:
         return len(self.segments)
@@ -207,12 +222,8 @@ class Timeline:
         seconds = self.durations()
         speech, music = seconds.get("speech", 0.0), seconds.get("music", 0.0)
         both = sum(end - start for start, end in self.overlap())
-        parts = {
-            "speech": speech,
-            "music": music,
-            "both": both,
-            "neither": self.duration - speech - music + both,
-        }
+        neither = self.duration - speech - music + both
+        parts = {"speech": speech, "music": music, "both": both, "neither": neither}
         return {name: max(0.0, value / self.duration) for name, value in parts.items()}
 
     # -- arrays ----------------------------------------------------------------------------------
@@ -229,16 +240,13 @@ class Timeline:
         """Build from intervals, shape=(n, 2), in seconds, and as many labels."""
         array = np.asarray(intervals, dtype=np.float64).reshape(-1, 2)
         if len(array) != len(labels):
-            raise AnnotationError(
-                f"{len(array)} intervals but {len(labels)} labels; give one label an interval"
-            )
-        segments = tuple(
-            Segment(float(a), float(b), label) for (a, b), label in zip(array, labels, strict=True)
+            raise AnnotationError(f"{len(array)} intervals but {len(labels)} labels; give one label each")
+        return cls(
+            (Segment(a, b, label) for (a, b), label in zip(array.tolist(), labels, strict=True)), duration
         )
-        return cls(segments, duration)  # type: ignore[arg-type]
 
     def to_frames(self, hop_s: float, labels: Sequence[str] | None = None) -> npt.NDArray[np.bool_]:
-        """Rasterise to bool, shape=(n_frames, n_labels); a cell is on if the label covers half of it or more."""
+        """Rasterise to bool, shape=(n_frames, n_labels); a cell is on if half of it or more is covered."""
         names = self.labels if labels is None else tuple(labels)
         n_frames = int(np.ceil(self.duration / hop_s - 1e-6))
         frames = np.zeros((n_frames, len(names)), dtype=bool)
@@ -262,7 +270,7 @@ class Timeline:
             segments += [
                 Segment(a * hop_s, min(b * hop_s, end), label) for a, b in edges.tolist() if a * hop_s < end
             ]
-        return cls(tuple(segments), end, tuple(labels))
+        return cls(segments, end, labels)
 
     def relabel(self, names: Mapping[str, str]) -> Timeline:
         """Rename labels; segments that come to share one are united."""

@@ -68,8 +68,8 @@ def read_comparison(path: Path) -> Comparison:
         return Comparison(path.parent / table["base"], tuple(table["common"]), int(table["batches"]), rows)
     except (KeyError, TypeError, ValueError) as err:
         raise ConfigError(
-            f"comparison '{path}' is not understood ({err}); it needs base, common, batches and [[row]] tables "
-            "with name, idea and set"
+            f"comparison '{path}' is not understood ({err}); it needs base, common, batches and "
+            "[[row]] tables with name, idea and set"
         ) from err
 
 

@@ -23,10 +23,10 @@ from pathlib import PurePath
 from typing import Any
 
 from earmark.errors import AnnotationError, ConfigError
+from earmark.files import atomic_write
 from earmark.formats import audacity, elan, jams, jsonfile, mirex, rttm, srt, table, textgrid, webvtt
 from earmark.formats.base import Format
-from earmark.formats.files import read_bytes, write_atomically
-from earmark.formats.reading import decode_text, is_confidence
+from earmark.formats.reading import decode_text, is_confidence, read_bytes
 from earmark.timeline import Timeline
 
 __all__ = ["FORMATS", "Format", "dumps", "format_of", "loads", "read", "write"]
@@ -142,7 +142,7 @@ def write(
     timeline : Timeline
         What to write.
     path : path
-        The file; an existing one is replaced.
+        The file; an existing one is replaced, folders are made as needed.
     format : str, optional
         A key of `FORMATS`; by default the suffix decides.
     **options
@@ -151,17 +151,18 @@ def write(
     Raises
     ------
     AnnotationError
-        If the format cannot express the timeline, or the file cannot be written.
+        If the format cannot express the timeline.
     ConfigError
         If the format or an option is not known.
+    EarmarkError
+        If the file cannot be written.
     """
-    text = dumps(timeline, format_of(path, format).name, **options)
-    write_atomically(path, text.encode("utf-8"))
+    data = dumps(timeline, format_of(path, format).name, **options).encode("utf-8")
+    with atomic_write(path, binary=True) as file:
+        file.write(data)
 
 
 def _check(timeline: Timeline) -> None:
-    if not math.isfinite(timeline.duration):
-        raise AnnotationError(f"a timeline of {timeline.duration} s cannot be written; crop it first")
     for s in timeline:
         if s.confidence is not None and not is_confidence(s.confidence):
             raise AnnotationError(

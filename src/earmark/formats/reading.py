@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import codecs
 import math
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from pathlib import Path
 
 from earmark.errors import AnnotationError
 from earmark.timeline import Segment, Timeline
 
 # Means of 32-bit posteriors may exceed 1 by a rounding error.
 _CONFIDENCE_SLACK = 1e-6
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """Return a file's content.
+
+    Raises
+    ------
+    AnnotationError
+        If it cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as err:
+        raise AnnotationError(
+            f"cannot read '{path}': {(err.strerror or str(err)).lower()}; check the path and its permissions"
+        ) from err
 
 
 def decode_text(data: bytes, origin: str) -> str:
@@ -140,8 +158,7 @@ class Rows:
                 f"{duration:.3f} s, which was raised"
             )
             duration = end
-        every = (*warnings, *notes)
-        return Timeline(tuple(segments), duration, tuple(labels), source, every)  # type: ignore[arg-type]
+        return Timeline(segments, duration, labels, source, (*warnings, *notes))
 
 
 def is_confidence(value: float) -> bool:
