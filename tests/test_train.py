@@ -17,11 +17,13 @@ from earmark.planner import PlanOptions, plan  # noqa: E402
 from earmark.programme import Event, Programme  # noqa: E402
 from earmark.sources import Source  # noqa: E402
 from earmark.train.bank import Bank, Entry  # noqa: E402
+from earmark.train.batches import Batch, make_batch  # noqa: E402
 from earmark.train.config import DetectorConfig, NetworkConfig, TrainConfig, load_config  # noqa: E402
 from earmark.train.export import export  # noqa: E402
-from earmark.train.loop import LABELS, Batch, frame_scores, loss_of, make_batch, train  # noqa: E402
+from earmark.train.loop import LABELS, train  # noqa: E402
 from earmark.train.mixture import Mixer  # noqa: E402
 from earmark.train.networks import DetectorNet, Outputs, harmonic_percussive  # noqa: E402
+from earmark.train.objective import frame_scores, loss_of  # noqa: E402
 
 SMALL = NetworkConfig(width=8, maps=4, dilations=(1, 2), dropout=0.0)
 QUICK = TrainConfig(chunk_s=2.0, batch=4, steps=6, validate_every=3, max_minutes=10.0, bfloat16=False)

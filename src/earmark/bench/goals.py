@@ -1,6 +1,6 @@
 """Goals of a benchmark, read from a JSON file::
 
-    {"programmes: speech F": {"at_least": 0.9}, "noise: music reported": {"at_most": 0.02}}
+    {"clean: speech F": {"at_least": 0.9}, "noise: music reported": {"at_most": 0.02}}
 
 The keys are the group and the name of a figure, as the table shows them.
 """

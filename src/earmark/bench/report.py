@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from earmark.environment import environment
 from earmark.errors import ConfigError
 from earmark.model import Model, embedded_models
 
@@ -107,30 +106,6 @@ def figures_table(title: str, figures: Sequence[Figure]) -> Table:
         table.add_row(shown, figure.name, figure.text, figure.goal_text, figure.verdict, style=style)
         group = figure.group
     return table
-
-
-def environment() -> dict[str, str]:
-    """Return the versions a result depends on."""
-    versions = {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "processor": _processor(),
-    }
-    for package in ("earmark", "numpy", "av", "soxr", "onnxruntime"):
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "not installed as a package"
-    return versions
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def describe_model(name_or_path: str) -> dict[str, str]:

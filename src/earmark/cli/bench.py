@@ -118,6 +118,35 @@ def speed(
     _finish("speed", config, figures, details, bounds, out)
 
 
+@app.command()
+def networks(
+    comparison: Annotated[
+        Path, typer.Argument(metavar="TOML", help="Which networks, e.g. configs/networks.toml.")
+    ],
+    index: Index,
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="FILE", help="Results (JSON); rows in it are not run again."),
+    ],
+    runs: Annotated[Path, typer.Option("--runs", help="Folder for checkpoints.")] = Path("runs/networks"),
+    cache: Annotated[
+        Path | None, typer.Option("--cache", help="Folder for prepared training material.")
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes that prepare and mix.")] = 2,
+) -> None:
+    """Train networks against each other, one choice changed at a time; needs the extra train."""
+    from earmark.terminal import make_console
+    from earmark.train.compare import compare_networks, comparison_table, read_comparison
+
+    wanted = read_comparison(comparison)
+    with _status() as tell:
+        rows = compare_networks(
+            wanted, index, out, cache=cache or runs / "cache", runs=runs, device=device, jobs=jobs, tell=tell
+        )
+    make_console().print(comparison_table(rows))
+
+
 @contextmanager
 def _status() -> Iterator[Callable[[str], None]]:
     """Show on a terminal what is being done."""

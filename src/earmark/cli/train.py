@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from earmark.errors import ConfigError
-
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -44,18 +42,12 @@ def train(
     Prints nothing but progress; `OUT/metrics.jsonl` logs losses and validation scores, and `OUT/NAME.onnx`
     is the model, with its card inside.  Run it again to go on after an interruption.
     """
-    import torch
-
     from earmark.train.config import load_config
     from earmark.train.run import train_detector
 
     settings = load_config(config, tuple(change or ()))
     if data is not None:
         settings = replace(settings, data=replace(settings.data, index=str(data)))
-    if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
-        raise ConfigError(
-            f"device '{device}' is not here; use cpu" + (" or cuda" if torch.cuda.is_available() else "")
-        )
     with _progress() as bar:
         preparing = bar.add_task("preparing recordings", total=None)
         training = bar.add_task("training", total=None, visible=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -41,19 +41,20 @@ def export(net: DetectorNet, card: ModelCard, path: Path) -> None:
     """
     module = _Exported(net).eval()
     example = torch.full((1, card.front_end.n_mels, 400), -60.0)
-    with tempfile.TemporaryDirectory() as folder:
-        draft = Path(folder) / "model.onnx"
-        torch.onnx.export(
-            module,
-            (example,),
-            str(draft),
-            input_names=["log_mel"],
-            output_names=["posteriors", "speech_to_music_db"],
-            dynamic_axes={"log_mel": {2: "T"}, "posteriors": {1: "T"}, "speech_to_music_db": {1: "T"}},
-            opset_version=17,
-            dynamo=False,
-        )
-        model = onnx.load(str(draft))
+    # The exporter tells at length which packages it could also have registered.
+    logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
+    program = torch.onnx.export(
+        module,
+        (example,),
+        input_names=["log_mel"],
+        output_names=["posteriors", "speech_to_music_db"],
+        dynamic_shapes=({2: torch.export.Dim("T", min=2)},),
+        dynamo=True,
+        verbose=False,
+    )
+    if program is None:
+        raise ModelError("the network could not be turned into a graph; nothing written")
+    model = program.model_proto
     model.producer_name, model.doc_string = "earmark", card.description
     entry = model.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, card.to_json()

@@ -1,14 +1,12 @@
-"""The training loop: mixtures made on the fly in worker processes, AdamW on one cycle, averaged weights."""
+"""The training loop: AdamW on one cycle, averaged weights, a checkpoint to go on from."""
 
 from __future__ import annotations
 
 import json
-import queue
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,151 +14,14 @@ from torch import Tensor, nn
 
 from earmark.errors import ConfigError
 from earmark.features import FrontEnd
-from earmark.planner import PlanOptions, plan
+from earmark.planner import PlanOptions
 from earmark.train.bank import Bank
-from earmark.train.config import DetectorConfig, TrainConfig
-from earmark.train.mixture import Example, Mixer
-from earmark.train.networks import RATIO_DB, DetectorNet, Outputs
+from earmark.train.batches import Batch, BatchSource
+from earmark.train.config import DetectorConfig
+from earmark.train.networks import DetectorNet, Outputs
+from earmark.train.objective import frame_scores, loss_of
 
 LABELS = ("speech", "music", "noise")
-# A programme is planned this many chunks long, so that scenes cross the edges of chunks.
-_CHUNKS_PER_PROGRAMME = 4
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Tensors of a training step: log_mel (B, F, T), labels (B, T, 3), ratio (B, T) in dB, sung (B, T)."""
-
-    log_mel: Tensor
-    labels: Tensor
-    ratio_db: Tensor
-    sung: Tensor
-
-    def to(self, device: torch.device) -> Batch:
-        """Copy to a device."""
-        return Batch(*(t.to(device) for t in (self.log_mel, self.labels, self.ratio_db, self.sung)))
-
-
-def make_batch(mixer: Mixer, options: PlanOptions, config: TrainConfig, step: int) -> Batch:
-    """Make the batch of a step; it depends on the seed and the step alone, so a run can be resumed."""
-    rng = np.random.default_rng((config.seed, step))
-    n_frames = round(config.chunk_s / mixer.front_end.grid.hop_s)
-    chunks: list[Example] = []
-    while len(chunks) < config.batch:
-        n = min(_CHUNKS_PER_PROGRAMME, config.batch - len(chunks))
-        whole = mixer.render(plan(mixer.bank.sources, n * config.chunk_s, rng, options), rng)
-        for i in range(n):
-            part = slice(i * n_frames, (i + 1) * n_frames)
-            chunks.append(
-                Example(whole.log_mel[part], whole.labels[part], whole.ratio_db[part], whole.sung[part])
-            )
-    return Batch(
-        torch.from_numpy(np.stack([c.log_mel.T for c in chunks])),
-        torch.from_numpy(np.stack([c.labels for c in chunks])),
-        torch.from_numpy(np.stack([c.ratio_db for c in chunks])),
-        torch.from_numpy(np.stack([c.sung for c in chunks])),
-    )
-
-
-def loss_of(outputs: Outputs, batch: Batch, config: TrainConfig) -> dict[str, Tensor]:
-    """Return the parts of the loss; frames whose target is nan have no say.
-
-    The labels are a multi-label cross-entropy; the ratio (an auxiliary task after BHA, section 4.5) a
-    Huber loss in units of `RATIO_DB`; `sung` a cross-entropy.
-    """
-    parts = {"labels": _masked_bce(outputs.logits, batch.labels)}
-    if config.ratio_weight:
-        known = ~torch.isnan(batch.ratio_db)
-        error = nn.functional.huber_loss(
-            outputs.ratio[known], batch.ratio_db[known] / RATIO_DB, reduction="sum", delta=0.5
-        )
-        parts["ratio"] = config.ratio_weight * error / known.sum().clamp(min=1)
-    if config.sung_weight:
-        parts["sung"] = config.sung_weight * _masked_bce(outputs.sung, batch.sung)
-    return parts
-
-
-def _masked_bce(logits: Tensor, targets: Tensor) -> Tensor:
-    known = ~torch.isnan(targets)
-    total = nn.functional.binary_cross_entropy_with_logits(logits[known], targets[known], reduction="sum")
-    return total / known.sum().clamp(min=1)
-
-
-def frame_scores(logits: Tensor, labels: Tensor) -> dict[str, float]:
-    """Return speech, music and overlap F and four-state accuracy (all 0-100) over the known frames."""
-    known = ~torch.isnan(labels[..., :2]).any(dim=-1)
-    found, truth = (logits[known][:, :2] > 0), (labels[known][:, :2] > 0.5)
-
-    def f_score(a: Tensor, b: Tensor) -> float:
-        return 200 * float((a & b).sum()) / max(1.0, float(a.sum() + b.sum()))
-
-    return {
-        "speech_f": f_score(found[:, 0], truth[:, 0]),
-        "music_f": f_score(found[:, 1], truth[:, 1]),
-        "overlap_f": f_score(found.all(1), truth.all(1)),
-        "four_state": 100 * float((found == truth).all(1).float().mean()),
-    }
-
-
-def _produce(
-    bank: Bank, front_end: FrontEnd, options: PlanOptions, config: TrainConfig, steps: Any, out: Any
-) -> None:
-    """Worker process: make the batches of the steps it is told."""
-    torch.set_num_threads(1)
-    mixer = Mixer(bank, front_end)
-    while (step := steps.get()) is not None:
-        out.put((step, make_batch(mixer, options, config, step)))
-
-
-class BatchSource:
-    """Batches in the order of their steps, made ahead by worker processes."""
-
-    def __init__(
-        self,
-        bank: Bank,
-        front_end: FrontEnd,
-        options: PlanOptions,
-        config: TrainConfig,
-        first: int,
-        workers: int,
-    ) -> None:
-        context = torch.multiprocessing.get_context("fork")
-        self._steps, self._out = context.Queue(), context.Queue(maxsize=4 * workers)
-        self._next, self._asked = first, first
-        self._ready: dict[int, Batch] = {}
-        self._workers = [
-            context.Process(
-                target=_produce, args=(bank, front_end, options, config, self._steps, self._out), daemon=True
-            )
-            for _ in range(workers)
-        ]
-        for worker in self._workers:
-            worker.start()
-
-    def __next__(self) -> Batch:
-        while self._asked < self._next + 4 * len(self._workers):
-            self._steps.put(self._asked)
-            self._asked += 1
-        while self._next not in self._ready:
-            try:
-                step, batch = self._out.get(timeout=120)
-            except queue.Empty:
-                if not all(worker.is_alive() for worker in self._workers):
-                    raise ConfigError(
-                        "a process that makes training mixtures died; is there memory enough?"
-                    ) from None
-                continue
-            self._ready[step] = batch
-        self._next += 1
-        return self._ready.pop(self._next - 1)
-
-    def __iter__(self) -> Iterator[Batch]:
-        return self
-
-    def close(self) -> None:
-        """End the worker processes."""
-        for worker in self._workers:
-            worker.terminate()
 
 
 @dataclass
@@ -212,7 +73,7 @@ def train(
     t = config.train
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(t.seed)
-    where = torch.device(device)
+    where = _device(device)
     net = DetectorNet(config.network, front_end.n_mels, len(LABELS)).to(where)
     averaged = torch.optim.swa_utils.AveragedModel(net, avg_fn=_average(t.average), use_buffers=True)
     decayed = [p for p in net.parameters() if p.ndim > 1]
@@ -298,6 +159,13 @@ def _average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
         return average + (1 - min(decay, (1 + int(seen)) / (10 + int(seen)))) * (value - average)
 
     return update
+
+
+def _device(name: str) -> torch.device:
+    here = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    if name not in here:
+        raise ConfigError(f"device '{name}' is not here; use {' or '.join(here)}")
+    return torch.device(name)
 
 
 def _has_bfloat16(device: torch.device) -> bool:

@@ -15,9 +15,10 @@ from earmark.card import DecodeOptions, ModelCard
 from earmark.features import FrontEnd
 from earmark.planner import PlanOptions
 from earmark.sources import Source, read_index, select
+from earmark.train.batches import Batch, make_batch
 from earmark.train.config import DataConfig, DetectorConfig, TrainConfig
 from earmark.train.export import export
-from earmark.train.loop import LABELS, Batch, Progress, evaluate, make_batch, train
+from earmark.train.loop import LABELS, Progress, evaluate, train
 from earmark.train.mixture import Mixer
 from earmark.train.networks import DetectorNet
 from earmark.train.prepare import load_bank, training_sources

@@ -1,6 +1,6 @@
 """Networks against each other: the same mixtures, steps and seeds, one choice changed at a time.
 
-Needs the extra `train`.  Rows are trained one by one and kept, so an interrupted comparison goes on.
+Rows are trained one by one and kept, so an interrupted comparison goes on.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from rich import box
+from rich.table import Table
 
-from earmark.bench.report import environment
+from earmark.environment import environment
 from earmark.errors import ConfigError
 from earmark.features import FrontEnd
 from earmark.train.config import DetectorConfig, load_config, read_toml
@@ -125,6 +127,18 @@ def compare_networks(
         report = {"environment": environment() | {"torch": torch.__version__}, "rows": done}
         out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return done
+
+
+def comparison_table(rows: list[dict[str, Any]]) -> Table:
+    """Lay results out as a table, one network a row."""
+    table = Table(title="Networks: frames mixed from held-out collections", box=box.HORIZONTALS)
+    table.add_column("network")
+    for name in ("parameters", "CPU s/h", "speech F", "music F", "overlap F", "four-state"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        scores = (f"{row[name]:.1f}" for name in ("speech_f", "music_f", "overlap_f", "four_state"))
+        table.add_row(row["name"], f"{row['parameters']:,}", f"{row['cpu_s_per_hour']:.1f}", *scores)
+    return table
 
 
 def _without_paths(config: DetectorConfig) -> dict[str, Any]:
