@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -20,6 +21,7 @@ import pytest
 
 from earmark.audio import open_audio, read_audio, to_mono
 from earmark.errors import AudioError
+from earmark.media import index_comes_last
 
 RATE = 16_000
 
@@ -321,6 +323,26 @@ def test_a_file_that_breaks_off_gives_what_is_there_and_a_warning(
     assert "breaks off at 00:00:04 (of an expected 00:00:10): the timeline ends there" in warnings[0]
 
 
+def test_a_hole_in_an_mp3_is_said_to_shift_what_follows() -> None:
+    data = bytearray(encoded(tone(10.0, 48_000), 48_000, "libmp3lame", container="mp3"))
+    third = len(data) // 3
+    data[third : third + third // 2] = bytes(third // 2)
+    _, warnings = read(bytes(data))
+    assert any("damaged at 00:00:03" in warning for warning in warnings)
+    assert "lost at the damage, and later times are early by it" in warnings[-1]
+
+
+@pytest.mark.parametrize("codec", ["libopus", "flac"])
+def test_an_ogg_file_without_its_last_page_breaks_off(codec: str) -> None:
+    sound = np.random.default_rng(1).uniform(-0.3, 0.3, (1, 10 * 48_000)).astype(np.float32)
+    data = encoded(sound, 48_000, codec, container="ogg")
+    assert read(data)[1] == read(data + data)[1] == []
+    for length in (len(data) // 2, data.rindex(b"OggS"), data.rindex(b"OggS") + 20, len(data) - 1):
+        _, warnings = read(data[:length])
+        assert len(warnings) == 1
+        assert "(the end of the file is missing): the timeline ends there" in warnings[0]
+
+
 def test_a_wav_in_a_pipe_that_breaks_off_is_noticed_too() -> None:
     data = encoded(tone(4.0, RATE), container="wav")
     _, warnings = read(Pipe(data[: len(data) // 4 * 2]))
@@ -445,6 +467,20 @@ def test_what_cannot_be_read_is_one_line_with_name_and_cause(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("scale", [32_768, 1e25])
+def test_integers_stored_as_floats_are_refused(scale: float) -> None:
+    data = encoded(tone(1.0, RATE) * np.float32(scale), codec="pcm_f32le", container="wav")
+    with pytest.raises(AudioError, match=r"far above full scale, which is 1\.0, at 0 s") as refused:
+        read(data)
+    assert "\n" not in str(refused.value)
+
+
+def test_floats_somewhat_above_full_scale_are_read_as_they_are() -> None:
+    samples, warnings = read(encoded(tone(1.0, RATE) * 8, codec="pcm_f32le", container="wav"))
+    assert samples.max() == pytest.approx(4, abs=0.01)
+    assert warnings == []
+
+
 def test_packets_that_all_fail_are_an_error_not_silence() -> None:
     data = bytearray(encoded(tone(3.0, RATE), codec="aac", container="mp4"))
     start, end = data.index(b"mdat") + 4, data.index(b"moov") - 4
@@ -539,10 +575,32 @@ def test_standard_input_from_a_keyboard_or_without_bytes_is_refused(monkeypatch:
         open_audio("-")
 
 
-def test_a_format_that_needs_seeking_says_so_in_a_pipe() -> None:
-    data = encoded(tone(3.0, RATE), codec="aac", container="mp4")
-    with pytest.raises(AudioError, match="cannot be read from a pipe"):
-        read(Pipe(data))
+@pytest.mark.parametrize("container", ["mp4", "mov"])
+@pytest.mark.parametrize("options", [{}, {"movflags": "faststart"}, {"movflags": "frag_keyframe"}])
+def test_an_mp4_can_come_through_a_pipe_wherever_its_index_is(
+    container: str, options: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "burst"
+    write(path, burst(3.0, RATE, 1.5), codec="aac", container=container, options=options)
+    data = path.read_bytes()
+    assert index_comes_last(data[:65_536]) == (not options)
+    samples, warnings = read(Pipe(data))
+    assert onset(samples) == pytest.approx(1.5, abs=0.07)
+    assert warnings == []
+
+
+def test_a_pipe_that_must_be_copied_and_finds_no_room_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("earmark.files.shutil.copyfileobj", full)
+    with pytest.raises(AudioError, match="must be copied to be read, which fails: No space left"):
+        read(Pipe(encoded(tone(1.0, RATE), codec="aac", container="mp4")))
+
+
+def test_what_cannot_be_read_from_a_pipe_may_be_given_as_a_file() -> None:
+    with pytest.raises(AudioError, match="some formats cannot be read from a pipe: give the file itself"):
+        read(Pipe(bytes(range(256)) * 100))
 
 
 def test_a_file_object_is_left_open() -> None:

@@ -105,7 +105,7 @@ def test_warnings_go_to_standard_error(show: Path) -> None:
     result = run(show, "-", "--to", "audacity")
     assert result.exit_code == 0
     assert result.stdout == LABELS
-    assert result.stderr == f"warning: '{show}' line 4: an entry without length was left out\n"
+    assert result.stderr == f"earmark: '{show}' line 4: an entry without length was left out\n"
 
 
 def test_columns_of_a_csv_can_be_chosen(show: Path) -> None:

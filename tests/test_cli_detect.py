@@ -7,6 +7,7 @@ import io
 import json
 import multiprocessing
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,9 +20,12 @@ import numpy as np
 import pytest
 
 from earmark.cli.app import run
+from earmark.cli.batch import _in_order
 from earmark.errors import EarmarkError
 from earmark.formats import FORMATS, read
+from earmark.jobs import Job, Record
 from earmark.posteriors import Posteriors
+from earmark.progress import AudioProgress
 
 posix = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 Tone = Callable[..., np.ndarray]
@@ -178,6 +182,8 @@ def test_quiet_prints_no_summary(detect: Detect, show: Path, tmp_path: Path) -> 
         (["--jobs", "0"], "--jobs 0: give 1 or more"),
         (["-o", "x.csv"], "--output x.csv: give a folder, or - for standard output; --format tells "),
         (["-o", __file__], "give a folder, or - for standard output"),
+        (["-o", ""], "--output '': give a folder, or - for standard output"),
+        (["--posteriors", "x.json"], "--posteriors x.json: give a file that ends in .npz, or a folder"),
         (["--threshold", "high"], "--threshold high: give a number, or LABEL=NUMBER (--threshold speech="),
         (["--threshold", "speech="], "--threshold speech=: give a number, "),
         (["--threshold", "speach=0.6"], "the model has no label 'speach'; it has speech, music, noise"),
@@ -342,6 +348,16 @@ def test_a_full_disk_ends_the_run(
     )  # fmt: skip
 
 
+def test_what_was_done_before_the_disk_was_full_is_told() -> None:
+    jobs = [Job(f"{name}.wav", f"{name}.wav") for name in "abc"]
+    records = iter([(1, Record(None, "is empty")), (2, Record(None, "no space left", hopeless=True))])
+    told = []
+    with pytest.raises(EarmarkError, match=r"^c\.wav: no space left$"):  # noqa: PT012
+        for job, record in _in_order(jobs, records, AudioProgress([1.0] * 3)):
+            told.append((job.name, record.error))
+    assert told == [("b.wav", "is empty")]
+
+
 @posix
 def test_standard_output_that_is_full_or_closed_ends_quietly_enough(
     show: Path, tiny_model_path: Path
@@ -355,6 +371,19 @@ def test_standard_output_that_is_full_or_closed_ends_quietly_enough(
     ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, timeout=60)
     os.close(writing)
     assert (ended.returncode, ended.stderr) == (1, b"")
+
+
+@posix
+def test_a_closed_standard_output_is_told_only_if_it_is_needed(
+    show: Path, tiny_model_path: Path, tmp_path: Path
+) -> None:
+    for output, code, message in (
+        ("-", 1, b"earmark: standard output is closed; give a folder: --output DIR\n"),
+        (tmp_path, 0, b""),
+    ):
+        command = shlex.join(subprocess_command(tiny_model_path, show, "-o", output))
+        ended = subprocess.run(["sh", "-c", f"{command} >&-"], stderr=subprocess.PIPE, timeout=60)
+        assert (ended.returncode, ended.stderr) == (code, message)
 
 
 # -- many at once ----------------------------------------------------------------------------------------
@@ -420,8 +449,9 @@ def test_a_worker_that_dies_costs_its_own_file_only(detect: Detect, folder: Path
 
 
 @posix
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_an_interruption_keeps_finished_results_and_leaves_no_others(
-    folder: Path, tmp_path: Path, tiny_model_path: Path
+    folder: Path, tmp_path: Path, tiny_model_path: Path, name: str
 ) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -429,10 +459,17 @@ def test_an_interruption_keeps_finished_results_and_leaves_no_others(
         tiny_model_path, folder / "a.wav", pipe, "-o", tmp_path / "out", "--jobs", "1"
     )
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # these tests may run under nohup
     )
     with open(pipe, "wb"):  # opens when the worker has come to it
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        if name == "SIGTERM":
+            process.terminate()
+        else:
+            os.killpg(process.pid, getattr(signal, name))  # as a terminal does
         out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (130, b"", b"earmark: interrupted: 1 of 2 files are done\n")
     assert list(contents(tmp_path / "out")) == ["a.csv"]

@@ -262,6 +262,21 @@ def test_csv_refuses_columns_it_does_not_have(columns: list[str]) -> None:
         dumps(SHOW, "csv", columns=columns)
 
 
+def test_json_tells_the_level_of_each_overlap_by_the_segment_that_overlaps_there_alone() -> None:
+    def ratios(*segments: Segment) -> list[tuple[float, float]]:
+        found = json.loads(dumps(Timeline(segments), "json"))["overlaps"]
+        return [(overlap["start"], overlap["speech_to_music_db"]) for overlap in found]
+
+    one = Segment(0, 9, "speech", None, 5.0), Segment(1, 2, "music", None, 20.0)
+    assert ratios(*one) == [(1, 5.0)]
+    assert ratios(*one, Segment(7, 10, "music", None, -5.0)) == [(1, 20.0), (7, -5.0)]
+    bed = Segment(0, 9, "music", None, 5.0)
+    talk = Segment(1, 2, "speech", None, 20.0), Segment(7, 10, "speech", None, -5.0)
+    assert ratios(bed, *talk) == [(1, 20.0), (7, -5.0)]
+    # The second talk is under the end of the bed and the start of the song.
+    assert ratios(bed, *talk, Segment(9.5, 12, "music", None, 1.0)) == [(1, 20.0), (7, -5.0), (9.5, 1.0)]
+
+
 def test_json_names_the_model_if_told() -> None:
     assert json.loads(dumps(SHOW, "json", model=("detector", "1")))["model"] == {
         "name": "detector",

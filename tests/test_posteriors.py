@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import tracemalloc
 from pathlib import Path
 from typing import IO
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from earmark.errors import AnnotationError, EarmarkError
-from earmark.posteriors import Posteriors
+from earmark.posteriors import Posteriors, PosteriorWriter
 
 LABELS = ("speech", "music")
 
@@ -113,6 +114,36 @@ def test_a_saved_file_reads_back_equal_under_its_own_name(tmp_path: Path, ratio:
     assert same(Posteriors.load(tmp_path / "scores.bin"), p)
 
 
+@pytest.mark.parametrize("ratio", [True, False])
+def test_parts_written_as_they_come_are_their_whole(tmp_path: Path, ratio: bool) -> None:
+    whole = make(10, 0.193, ratio)
+    with PosteriorWriter() as writer:
+        for start, end in ((0, 0.06), (0.06, 0.06), (0.06, 0.14), (0.14, 0.2)):
+            writer.add(whole.crop(start, end))
+        writer.save(tmp_path / "a.npz")
+    assert same(Posteriors.load(tmp_path / "a.npz"), whole)
+
+
+def test_parts_that_are_written_are_not_held(tmp_path: Path) -> None:
+    part = make(100_000, ratio=False)
+    with PosteriorWriter() as writer:
+        writer.add(part)
+        tracemalloc.start()
+        for _ in range(20):
+            writer.add(part)
+        writer.save(tmp_path / "a.npz")
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 4 * part.values.nbytes
+    assert len(Posteriors.load(tmp_path / "a.npz")) == 2_100_000
+
+
+def test_a_writer_without_parts_writes_nothing(tmp_path: Path) -> None:
+    with PosteriorWriter() as writer, pytest.raises(AnnotationError, match="at least one part"):
+        writer.save(tmp_path / "a.npz")
+    assert not list(tmp_path.iterdir())
+
+
 def test_files_that_hold_no_posteriors_are_refused_in_one_line(tmp_path: Path) -> None:
     good = tmp_path / "good.npz"
     make().save(good)
@@ -141,11 +172,11 @@ def test_a_failed_save_leaves_the_old_file_and_nothing_else(
 ) -> None:
     make(4).save(tmp_path / "a.npz")
 
-    def full(file: IO[bytes], **_: object) -> None:
+    def full(file: IO[bytes], *_: object, **__: object) -> None:
         file.write(b"PK")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(np, "savez", full)
+    monkeypatch.setattr(np.lib.format, "write_array", full)
     with pytest.raises(EarmarkError, match="No space left on device"):
         make(7).save(tmp_path / "a.npz")
     assert [f.name for f in tmp_path.iterdir()] == ["a.npz"]

@@ -54,3 +54,81 @@ def test_arrays_and_frames_give_back_the_timeline() -> None:
     intervals, labels = made.to_arrays()
     assert Timeline.from_arrays(intervals, labels, 5) == replace(made, labels=())
     assert Timeline.from_frames(made.to_frames(0.5), 0.5, ["speech", "music"]) == made
+
+
+# -- algebra ---------------------------------------------------------------------------------------
+
+
+def test_a_union_joins_what_both_hold_of_a_label() -> None:
+    other = Timeline([Segment(1.5, 2.7, "speech"), Segment(6, 7, "ads")], 8, ["noise"], "b.wav", ["short"])
+    joined = Timeline([A, B, C], 5, source="a.wav", warnings=["cut"]).union(other)
+    assert joined.segments == (Segment(0, 4, "speech"), B, Segment(6, 7, "ads"))
+    assert (joined.duration, joined.source, joined.warnings) == (8, "a.wav", ("cut", "short"))
+    assert set(joined.labels) == {"speech", "music", "noise", "ads"}
+
+
+def test_joined_segments_carry_means_weighted_by_their_lengths() -> None:
+    long, short = Segment(0, 3, "speech", 0.9, 10.0), Segment(3, 4, "speech", 0.5, None)
+    assert Timeline.merged([short, long]).segments == (Segment(0, 4, "speech", pytest.approx(0.8), 10.0),)
+
+
+def test_a_crop_keeps_the_times_of_the_recording() -> None:
+    cropped = Timeline([A, B, C], 5, ["noise"]).crop(1.5, 3.5)
+    assert cropped.segments == (
+        Segment(1.5, 2, "speech"),
+        Segment(1.5, 3, "music"),
+        Segment(2.5, 3.5, "speech"),
+    )
+    assert (cropped.duration, cropped.labels) == (3.5, ("noise", "music", "speech"))
+    assert Timeline([A, C], 5).crop(2, 2.5).segments == ()
+
+
+def test_support_fills_gaps_within_a_label_up_to_the_given_length() -> None:
+    made = Timeline([A, B, C], 5)
+    assert made.support() == made
+    assert made.support(0.5).segments == (Segment(0, 4, "speech"), B)
+    assert made.support(0.49) == made
+
+
+def test_gaps_are_told_for_a_label_or_for_all() -> None:
+    made = Timeline([A, B, C, Segment(4.5, 4.6, "noise")], 5)
+    assert made.gaps("speech") == [(2, 2.5), (4, 5)]
+    assert made.gaps() == [(4, 4.5), (4.6, 5)]
+    assert made.gaps("ads") == Timeline((), 5).gaps() == [(0.0, 5.0)]
+
+
+def test_overlap_durations_and_shares_are_told() -> None:
+    made = Timeline([A, B, C], 5, ["noise"])
+    assert made.overlap() == made.overlap("music", "speech") == [(1, 2), (2.5, 3)]
+    assert made.overlap("speech", "noise") == []
+    assert made.durations() == {"noise": 0, "speech": 3.5, "music": 2}
+    assert made.shares() == pytest.approx({"speech": 0.7, "music": 0.4, "both": 0.3, "neither": 0.2})
+    assert set(Timeline().shares().values()) == {0.0}
+
+
+def test_a_timeline_is_moved_and_relabelled() -> None:
+    made = Timeline([A, B, C], 5, source="show.wav", warnings=["cut"])
+    assert made.shift(2).shift(-2) == made
+    assert made.shift(2)[0] == Segment(2, 4, "speech")
+    with pytest.raises(AnnotationError, match="0 <= start < end"):
+        made.shift(-1)
+    sound = made.relabel({"speech": "sound", "music": "sound"})
+    assert sound == Timeline([Segment(0, 4, "sound")], 5, source="show.wav", warnings=["cut"])
+
+
+def test_a_timeline_is_counted_and_indexed_by_place_or_label() -> None:
+    made = Timeline([A, B, C], 5)
+    assert (len(made), list(made), made[1]) == (3, [A, B, C], B)
+    assert made["speech"] == Timeline([A, C], 5)
+    assert (made["ads"].segments, made["ads"].labels) == ((), ("ads",))
+
+
+def test_edges_go_to_the_nearest_edge_of_a_cell() -> None:
+    made = Timeline([Segment(0.24, 0.76, "a"), Segment(0.77, 1.26, "a")], 1.3)
+    assert made.to_frames(0.5, ["a"]).tolist() == [[True], [True], [True]]
+    assert made.to_frames(0.1, ["a"])[:, 0].tolist() == [0, 0] + [1] * 11
+    assert made.to_frames(0.5, ["b"]).tolist() == [[False]] * 3
+    with pytest.raises(AnnotationError, match="do not fit 2 labels"):
+        Timeline.from_frames(made.to_frames(0.5), 0.5, ["a", "b"])
+    with pytest.raises(AnnotationError, match="1 intervals but 2 labels"):
+        Timeline.from_arrays([(0, 1)], ["a", "b"])

@@ -26,6 +26,8 @@ _BLOCK_S = 20.0
 # Undecodable packets in a row: fewer at the end are padding or a cut last packet; after more, give up.
 _MIN_FAILED, _MAX_FAILED = 3, 20_000
 _MAX_RETRIES = 10
+# Mean square of a second that no recording reaches, 40 dB above full scale.
+_TOO_LOUD = 1e4
 # Lengths in headers are rounded: only a larger shortfall is one, seconds and share.
 _SHORT_S, _SHORT_SHARE = 0.5, 0.001
 
@@ -203,6 +205,11 @@ class AudioStream:
                 f"'{self.name}' holds values that are no numbers (NaN or infinity) at {second:.3f} s; "
                 "export it again, e.g. as 16-bit WAV"
             )
+        if stretch.energy > _TOO_LOUD * len(samples):
+            raise AudioError(
+                f"'{self.name}' is far above full scale, which is 1.0, at {stretch.start:.0f} s: perhaps it "
+                "holds integers stored as floats; divide them by their full scale (32768 for 16 bits)"
+            )
         if stretch.cancelled:
             self._cancelled.add(stretch.start, stretch.end)
 
@@ -288,6 +295,10 @@ class AudioStream:
             if self._media.has_video and self._media.stream_duration is None:
                 reason = f"the pictures last until {hms(expected)}"
             reason += f"; {self._broken}" if self._broken else ""
+        if self._media.is_cut and not breaks:
+            breaks, reason = True, "the end of the file is missing"
         if breaks:
             found.append(f"breaks off at {hms(self._clock.now)} ({reason}): the timeline ends there")
+            if bad.count and not self._media.has_times:
+                found[-1] += "; or what is missing was lost at the damage, and later times are early by it"
         return found

@@ -70,7 +70,8 @@ class Detector:
             Called with the seconds done so far, and None, for how many there will be is not known here;
             the last call tells the duration.
         posterior_sink : callable, optional
-            Called with the posteriors, part by part (`Posteriors.concatenate` joins them).
+            Called with the posteriors, part by part: `Posteriors.concatenate` joins them, a
+            `PosteriorWriter` writes them in bounded memory.
 
         Raises
         ------

@@ -19,6 +19,8 @@ FloatArray = npt.NDArray[np.float32]
 
 # Frames transformed at a time: the work arrays stay in the processor's cache.
 _FRAMES_PER_BLOCK = 256
+# Frames multiplied at a time: for more, BLAS wakes threads, which burn far more time than they save.
+_FRAMES_PER_PRODUCT = 8
 
 
 @dataclass(frozen=True)
@@ -181,13 +183,19 @@ class MelStream:
             assert frames is not None
             block = frames[start : min(start + _FRAMES_PER_BLOCK, n_frames)] * self._window
             spectrum = np.fft.rfft(block, axis=1)
-            power = spectrum.real**2 + spectrum.imag**2
-            np.matmul(
-                power.astype(np.float32, copy=False), self._filters, out=out[start : start + len(block)]
-            )
+            power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32, copy=False)
+            self._multiply(power, out[start : start + len(block)])
         self._pending = self._pending[n_frames * f.hop_length :]
         self._n_frames += n_frames
         np.maximum(out, 10 ** (f.floor_db / 10), out=out)
         np.log10(out, out=out)
         out *= 10
         return np.ascontiguousarray(out.T)
+
+    def _multiply(self, power: FloatArray, out: FloatArray) -> None:
+        """Apply the filters, (n_frames, n_bins) -> (n_frames, n_mels)."""
+        whole = len(power) - len(power) % _FRAMES_PER_PRODUCT
+        shape = (-1, _FRAMES_PER_PRODUCT)
+        groups = power[:whole].reshape(*shape, power.shape[1])
+        np.matmul(groups, self._filters, out=out[:whole].reshape(*shape, out.shape[1]))
+        np.matmul(power[whole:], self._filters, out=out[whole:])

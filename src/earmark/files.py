@@ -9,6 +9,7 @@ import secrets
 import shutil
 import stat
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -48,9 +49,7 @@ def open_binary(source: str | os.PathLike[str] | BinaryIO, resources: ExitStack)
     """
     if source == "-":
         if sys.stdin is None or sys.stdin.isatty():
-            raise AudioError(
-                "'-' reads standard input, but nothing is piped into it; pipe a recording or give a file"
-            )
+            raise AudioError("'-': nothing is piped into standard input; pipe a recording or give a file")
         return "standard input", sys.stdin.buffer
     if not isinstance(source, (str, os.PathLike)):
         if not callable(getattr(source, "read", None)):
@@ -98,6 +97,25 @@ def peek(name: str, file: BinaryIO) -> tuple[bytes, BinaryIO]:
     if not head:
         raise AudioError(f"'{name}' is empty (0 bytes); copy or export it again")
     return head, file if seekable else cast("BinaryIO", _Rest(head, file))
+
+
+def spooled(name: str, file: BinaryIO, resources: ExitStack) -> BinaryIO:
+    """Copy what can only be read on into a file without a name, where one can go back and forth.
+
+    Raises
+    ------
+    AudioError
+        If it cannot be read, or there is no room for it.
+    """
+    try:
+        copy = resources.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        shutil.copyfileobj(file, copy, 1 << 20)
+        copy.seek(0)
+    except OSError as err:
+        raise AudioError(
+            f"'{name}' must be copied to be read, which fails: {err.strerror or err}; give the file itself"
+        ) from err
+    return cast("BinaryIO", copy)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from earmark.errors import AudioError, EarmarkError
 from earmark.files import atomic_write
 from earmark.formats import dumps
 from earmark.pool import Progress, Work, run_pool
-from earmark.posteriors import Posteriors
+from earmark.posteriors import PosteriorWriter
 from earmark.timeline import Timeline
 
 # Faults of a disk, not of one file: the next output would meet them too.
@@ -140,11 +140,11 @@ def _make_work(settings: Settings) -> Work[Job, Record]:
 
 
 def _detect(detector: Detector, job: Job, progress: Progress) -> Timeline:
-    parts: list[Posteriors] = []
-    sink = None if job.posteriors is None else parts.append
-    timeline = detector.detect(job.source, progress=progress, posterior_sink=sink)
-    if job.posteriors is not None:
-        Posteriors.concatenate(parts).save(job.posteriors)
+    if job.posteriors is None:
+        return detector.detect(job.source, progress=progress)
+    with PosteriorWriter() as writer:
+        timeline = detector.detect(job.source, progress=progress, posterior_sink=writer.add)
+        writer.save(job.posteriors)
     return timeline
 
 

@@ -19,7 +19,7 @@ import av.container
 import av.error
 
 from earmark.errors import AudioError
-from earmark.files import is_url, open_binary, peek
+from earmark.files import is_url, open_binary, peek, spooled
 
 # What an address, or a playlist behind it, may make FFmpeg open.
 _PROTOCOLS = "http,https,tcp,tls,httpproxy,crypto"
@@ -29,8 +29,11 @@ _DISCARD_ALL = 48
 _WITHOUT_LENGTH = ("aac", "ac3", "eac3", "dts")
 # PCM, float, and either with an extended header: elsewhere the byte rate is not exact.
 _PCM_TAGS = (b"\x01\x00", b"\x03\x00", b"\xfe\xff")
+# Of an Ogg page.
+_MOST_PAGE_BYTES = 27 + 255 + 255 * 255
 _ADVICE = "play it to see whether it is whole, or convert it to WAV or FLAC first"
 _PIPE_ADVICE = "some formats cannot be read from a pipe: give the file itself, or pipe WAV"
+_URL_ADVICE = "download it and give the file"
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Media:
         Has a decoder.
     promised : float or None
         Length in the header of a WAV, seconds; FFmpeg believes the size of the file instead.
+    is_cut : bool
+        Whether the end is known to be missing, though no length is written in the file.
     advice : str
         What to do if it cannot be read.
     timeout : float
@@ -59,6 +64,7 @@ class Media:
     container: av.container.InputContainer
     stream: av.audio.AudioStream
     promised: float | None
+    is_cut: bool
     advice: str
     timeout: float
     resources: ExitStack
@@ -101,6 +107,11 @@ class Media:
         return seconds
 
     @property
+    def has_times(self) -> bool:
+        """Whether time stamps are written in the file, so that they are right after damage, too."""
+        return self.container.format.name not in ("mp3", *_WITHOUT_LENGTH)
+
+    @property
     def has_video(self) -> bool:
         """Whether there are moving pictures, not just a cover."""
         return bool(self._videos())
@@ -133,12 +144,15 @@ def open_media(source: str | os.PathLike[str] | BinaryIO, stream: int, timeout: 
     """
     with ExitStack() as resources:
         if isinstance(source, str) and source != "-" and is_url(source):
-            name, promised, advice = _public_name(source), None, _ADVICE
+            name, promised, is_cut, advice = _public_name(source), None, False, _URL_ADVICE
             container = _open_url(source, name, timeout)
         else:
             name, file = open_binary(source, resources)
             head, file = peek(name, file)
+            if not file.seekable() and index_comes_last(head):
+                file = spooled(name, file, resources)
             promised, advice = wav_seconds(head), _ADVICE if file.seekable() else _PIPE_ADVICE
+            is_cut = head[:4] == b"OggS" and file.seekable() and ogg_is_cut(file)
             container = _open_container(file, name, advice)
         resources.callback(container.close)
         chosen = _choose_stream(container, stream, name)
@@ -147,7 +161,7 @@ def open_media(source: str | os.PathLike[str] | BinaryIO, stream: int, timeout: 
             if other.index != chosen.index:
                 with suppress(AttributeError):  # older PyAV cannot: slower, nothing else
                     other.discard = _DISCARD_ALL  # type: ignore[assignment]
-        return Media(name, container, chosen, promised, advice, timeout, resources.pop_all())
+        return Media(name, container, chosen, promised, is_cut, advice, timeout, resources.pop_all())
     raise AssertionError("unreachable")
 
 
@@ -159,7 +173,7 @@ def is_picture(video: Any) -> bool:
 def explain(err: Exception, timeout: float) -> str:
     """Say in a few words what an error of FFmpeg or of the system means."""
     if isinstance(err, (av.error.ExitError, TimeoutError)):
-        return f"no data came within {timeout:g} s; try again, or allow a longer timeout"
+        return f"no data came within {timeout:g} s; try again later"
     if isinstance(err, av.error.HTTPNotFoundError):
         return "the server has no such file (404); check the address"
     if isinstance(err, (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)):
@@ -194,6 +208,30 @@ def wav_seconds(head: bytes) -> float | None:
             return size / rate if size and rate else None
         at += 8 + size + size % 2
     return None
+
+
+def index_comes_last(head: bytes) -> bool:
+    """Tell from its first bytes whether an MP4 file has its sound before what tells how to read it."""
+    at = 0
+    while head[4:8] in (b"ftyp", b"wide", b"mdat") and at + 16 <= len(head):
+        size, kind = int.from_bytes(head[at : at + 4], "big"), head[at + 4 : at + 8]
+        if kind in (b"moov", b"mdat"):
+            return kind == b"mdat"
+        at += max(8, size if size != 1 else int.from_bytes(head[at + 8 : at + 16], "big"))
+    return False
+
+
+def ogg_is_cut(file: BinaryIO) -> bool:
+    """Tell whether an Ogg file breaks off before the page that is marked as the last."""
+    at = file.tell()
+    file.seek(0, os.SEEK_END)
+    file.seek(max(at, file.tell() - _MOST_PAGE_BYTES))
+    tail = file.read(_MOST_PAGE_BYTES)
+    file.seek(at)
+    page = tail[max(0, tail.rfind(b"OggS")) :]
+    sizes = page[27 : 27 + page[26]] if len(page) > 26 else b""
+    whole = len(page) > 26 and len(page) >= 27 + page[26] + sum(sizes)
+    return not (whole and page[5] & 4)
 
 
 def _open_url(url: str, name: str, timeout: float) -> av.container.InputContainer:
@@ -237,6 +275,8 @@ def _explain_url(err: Exception, timeout: float) -> str:
         return (
             "this installation of PyAV cannot reach such addresses; download the recording and give the file"
         )
+    if isinstance(err, av.error.InvalidDataError):
+        return f"{explain(err, timeout)}; check the address"
     return explain(err, timeout)
 
 

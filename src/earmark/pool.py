@@ -125,6 +125,7 @@ def run_pool(
                 if isinstance(message, _Note):
                     progress(message.index, message.seconds, message.duration)
                     continue
+                yield message  # first of all, so that whoever interrupts the next item finds this one counted
                 if (following := next(waiting, None)) is not None:
                     slot.index = following[0]
                     _send(pipe, following)
@@ -132,7 +133,6 @@ def run_pool(
                     del slots[pipe]
                     pipe.close()  # the worker's end of work
                     slot.process.join()
-                yield message
     finally:
         for slot in slots.values():
             slot.process.terminate()
@@ -142,9 +142,16 @@ def run_pool(
             slot.pipe.close()
 
 
+def ignore_interrupts() -> None:
+    """Let the parent of this process decide what Ctrl-C and a terminal that is closed mean."""
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
 def _serve(pipe: Connection, make: Callable[[], Work[Item, Result]]) -> None:
     """Serve items until the parent closes its end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    ignore_interrupts()
     signal.signal(signal.SIGTERM, _leave)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:

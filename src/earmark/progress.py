@@ -36,6 +36,8 @@ class AudioProgress:
     ----------
     finished : int
         Files that are done.
+    audio : float
+        Seconds of audio done.
     """
 
     def __init__(self, sizes: Sequence[float], *, show: bool = True, color: bool = True) -> None:
@@ -43,6 +45,8 @@ class AudioProgress:
         self._weights = [size / total if total else 1 / len(sizes) for size in sizes]
         self._fractions = [0.0] * len(sizes)
         self._seconds = [0.0] * len(sizes)
+        self._done = 0.0  # share of all sizes
+        self.audio = 0.0
         self.finished = 0
         self._color = color
         self._show = show and sys.stderr.isatty()
@@ -64,24 +68,14 @@ class AudioProgress:
         """Seconds since the start."""
         return time.perf_counter() - self._started
 
-    @property
-    def audio(self) -> float:
-        """Seconds of audio done."""
-        return sum(self._seconds)
-
     def advance(self, index: int, seconds: float, duration: float | None) -> None:
         """Note that `seconds` of file `index`, `duration` seconds long (None: not known), are done."""
-        self._seconds[index] = seconds
-        if duration:
-            self._fractions[index] = min(1.0, seconds / duration)
-        self._refresh()
+        self._note(index, seconds, min(1.0, seconds / duration) if duration else self._fractions[index])
 
     def finish(self, index: int, seconds: float) -> None:
         """Note that file `index` is done, with so many seconds of audio."""
-        self._seconds[index] = seconds
-        self._fractions[index] = 1.0
         self.finished += 1
-        self._refresh()
+        self._note(index, seconds, 1.0)
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
@@ -93,6 +87,13 @@ class AudioProgress:
         yield
         self._bar.start()
 
+    def _note(self, index: int, seconds: float, fraction: float) -> None:
+        # Sums are kept, not made anew: there may be very many files.
+        self.audio += seconds - self._seconds[index]
+        self._done += self._weights[index] * (fraction - self._fractions[index])
+        self._seconds[index], self._fractions[index] = seconds, fraction
+        self._refresh()
+
     def _refresh(self) -> None:
         if not self._show or self.elapsed < _PATIENCE:
             return
@@ -101,7 +102,7 @@ class AudioProgress:
             self._task = self._bar.add_task("", total=1.0, left="")
             self._bar.start()
         assert self._task is not None
-        done = sum(weight * fraction for weight, fraction in zip(self._weights, self._fractions, strict=True))
+        done = min(1.0, self._done)
         n_files = len(self._weights)
         files = f"{self.finished} of {n_files} files  " if n_files > 1 else ""
         speed = f"{self.audio / self.elapsed:.0f}x real time"

@@ -187,7 +187,9 @@ def _probe(file: Path) -> float:
             else:
                 seconds = sum(frame.samples / frame.sample_rate for frame in container.decode(stream))
     except (av.error.FFmpegError, OSError) as err:
-        raise ConfigError(f"'{file}' cannot be read as audio ({err}); take it out of the folder") from err
+        raise ConfigError(
+            f"'{file}' cannot be read as audio ({err.strerror or err}); take it out of the folder"
+        ) from err
     if seconds <= 0:
         raise ConfigError(f"'{file}' holds no sound; take it out of the folder")
     return seconds

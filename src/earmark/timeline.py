@@ -246,7 +246,7 @@ class Timeline:
         )
 
     def to_frames(self, hop_s: float, labels: Sequence[str] | None = None) -> npt.NDArray[np.bool_]:
-        """Rasterise to bool, shape=(n_frames, n_labels); a cell is on if half of it or more is covered."""
+        """Rasterise to bool, shape=(n_frames, n_labels); starts and ends go to the nearest edge of a cell."""
         names = self.labels if labels is None else tuple(labels)
         n_frames = int(np.ceil(self.duration / hop_s - 1e-6))
         frames = np.zeros((n_frames, len(names)), dtype=bool)

@@ -153,7 +153,7 @@ def clips_table(clips: Sequence[Clip], tables: Mapping[str, Confusion]) -> Table
     )
     result.add_column("class", no_wrap=True)
     for name in ("clips", "minutes", "only speech", "only music", "both", "neither"):
-        result.add_column(name, justify="right")
+        result.add_column(name, justify="right", no_wrap=True)
     truths = {clip.kind: clip.truth for clip in clips}
     for kind, table in sorted(tables.items()):
         shares = table.reported()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 
 from earmark.detector import Detector
-from earmark.errors import AnnotationError
+from earmark.errors import EarmarkError
 from earmark.formats import dumps
 from earmark.jobs import Job, Record, Settings, run_jobs
 from earmark.progress import AudioProgress
@@ -66,7 +66,7 @@ class Batch:
             try:
                 with closing(records):
                     for job, record in _in_order(todo, records, progress):
-                        with progress.hidden():
+                        with progress.hidden() if self._says(record) else nullcontext():
                             self._tell(job, record)
             except KeyboardInterrupt as err:
                 if len(todo) == 1:
@@ -74,6 +74,10 @@ class Batch:
                 raise KeyboardInterrupt(f"{progress.finished} of {len(todo)} files are done") from err
         if not self._quiet and self._output not in (None, "-") and (self.tally.files or self.tally.skipped):
             self._console.print(self.tally.line(progress.elapsed), soft_wrap=True)
+
+    def _says(self, record: Record) -> bool:
+        """Tell whether there is anything to print about a record."""
+        return record.timeline is None or bool(record.timeline.warnings) or self._output in (None, "-")
 
     def _tell(self, job: Job, record: Record) -> None:
         if record.timeline is None:
@@ -89,6 +93,8 @@ class Batch:
         self.tally.add(record.timeline)
 
     def _write(self, timeline: Timeline) -> None:
+        if sys.stdout is None:
+            raise EarmarkError("standard output is closed; give a folder: --output DIR")
         (name,) = self._names
         sys.stdout.buffer.write(dumps(timeline, name, **self._settings.write.get(name, {})).encode("utf-8"))
         sys.stdout.buffer.flush()
@@ -116,7 +122,9 @@ def _in_order(
     for index, record in records:
         progress.finish(index, record.timeline.duration if record.timeline is not None else 0.0)
         if record.hopeless:
-            raise AnnotationError(f"{todo[index].name}: {record.error}")
+            for earlier in sorted(held):
+                yield todo[earlier], held[earlier]
+            raise EarmarkError(f"{todo[index].name}: {record.error}")
         held[index] = record
         while n_out in held:
             yield todo[n_out], held.pop(n_out)

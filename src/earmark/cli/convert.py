@@ -12,6 +12,7 @@ import typer
 from earmark.errors import AnnotationError, ConfigError
 from earmark.files import atomic_write
 from earmark.formats import FORMATS, dumps, format_of, loads, read
+from earmark.terminal import print_warning
 
 _NAMES = ", ".join(FORMATS)
 _STANDARD = Path("-")
@@ -39,7 +40,7 @@ def convert(
             "speech_to_music_db, source.",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Replace OUT if it exists.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")] = False,
 ) -> None:
     """Convert an annotation file to another format."""
     if input == _STANDARD and from_format is None:
@@ -56,7 +57,7 @@ def convert(
     else:
         timeline = read(input, from_format)
     for warning in timeline.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+        print_warning(warning)
     options = {} if columns is None else {"columns": [name.strip() for name in columns.split(",")]}
     data = dumps(timeline, target.name, **options).encode("utf-8")
     if output == _STANDARD:

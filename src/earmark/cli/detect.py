@@ -158,12 +158,15 @@ def _check(
         raise ConfigError("--quiet leaves nothing to do; say where results go, with --output DIR")
     if jobs is not None and jobs < 1:
         raise ConfigError(f"--jobs {jobs}: give 1 or more")
-    if output is not None and output != "-" and not os.path.isdir(output):
-        suffixes = [suffix.lower() for known in FORMATS.values() for suffix in known.suffixes]
-        if os.path.exists(output) or Path(output).suffix.lower() in suffixes:
-            raise ConfigError(
-                f"--output {output}: give a folder, or - for standard output; --format tells the format"
-            )
+    suffixes = [suffix.lower() for known in FORMATS.values() for suffix in known.suffixes]
+    is_no_folder = output not in (None, "-") and not os.path.isdir(output)
+    if is_no_folder and (not output or os.path.exists(output) or Path(output).suffix.lower() in suffixes):
+        raise ConfigError(
+            f"--output {output or repr(output)}: give a folder, or - for standard output; "
+            "--format tells the format"
+        )
+    if posteriors is not None and posteriors.suffix.lower() in suffixes and not posteriors.is_dir():
+        raise ConfigError(f"--posteriors {posteriors}: give a file that ends in .npz, or a folder")
     return names
 
 
@@ -214,7 +217,7 @@ def _plan(
             suffixes = [FORMATS[name].suffixes[0] for name in names]
             for item, paths in plan_outputs(recordings, output, suffixes).items():
                 outputs[item] = tuple(zip(names, paths, strict=True))
-        if posteriors is not None and (posteriors.is_dir() or posteriors.suffix != ".npz"):
+        if posteriors is not None and (posteriors.is_dir() or posteriors.suffix.lower() != ".npz"):
             arrays = {item: path for item, (path,) in plan_outputs(recordings, posteriors, [".npz"]).items()}
         elif posteriors is not None and len(recordings) > 1:
             raise ConfigError(f"--posteriors {posteriors}: for {len(recordings)} recordings, give a folder")

@@ -9,6 +9,8 @@ the music in dB) and ``shares`` (of the duration, 0 to 1) are there for readers 
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -72,14 +74,20 @@ def _float(value: float | None) -> float | None:
 
 
 def _overlaps(timeline: Timeline) -> list[dict[str, Any]]:
-    speech = iter(timeline["speech"])
-    segment = next(speech, None)
+    """Return where both sound, with the level that a segment tells which sounds together only there.
+
+    Where both segments overlap several others, it is the mean over the speech.
+    """
+    spans = timeline.overlap("speech", "music")
+    tracks = [timeline[label].segments for label in ("speech", "music")]
+    starts = [[segment.start for segment in track] for track in tracks]
+    places = [[bisect_right(times, start) - 1 for start, _ in spans] for times in starts]
+    of_speech, of_music = (Counter(place) for place in places)
     found = []
-    for start, end in timeline.overlap("speech", "music"):
-        while segment is not None and segment.end <= start:
-            segment = next(speech, None)
-        ratio = segment.speech_to_music_db if segment is not None else None
-        found.append({"start": float(start), "end": float(end), "speech_to_music_db": _float(ratio)})
+    for (start, end), s, m in zip(spans, *places, strict=True):
+        told_by = tracks[1][m] if of_music[m] == 1 < of_speech[s] else tracks[0][s]
+        ratio = _float(told_by.speech_to_music_db)
+        found.append({"start": float(start), "end": float(end), "speech_to_music_db": ratio})
     return found
 
 

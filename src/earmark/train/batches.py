@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from torch import Tensor
 from earmark.errors import ConfigError
 from earmark.features import FrontEnd
 from earmark.planner import PlanOptions, plan
+from earmark.pool import ignore_interrupts
 from earmark.train.bank import Bank
 from earmark.train.config import TrainConfig
 from earmark.train.mixture import Example, Mixer
@@ -61,6 +63,8 @@ def _produce(
     bank: Bank, front_end: FrontEnd, options: PlanOptions, config: TrainConfig, steps: Any, out: Any
 ) -> None:
     """Worker process: make the batches of the steps it is told."""
+    ignore_interrupts()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # it has inherited the parent's way of ending
     torch.set_num_threads(1)
     mixer = Mixer(bank, front_end)
     while (step := steps.get()) is not None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from earmark.card import METADATA_KEY, ModelCard
 from earmark.errors import ModelError
+from earmark.files import atomic_write
 from earmark.train.networks import RATIO_DB, DetectorNet
 
 # Largest difference of a posterior between the trained network and its exported graph.
@@ -61,10 +62,8 @@ def export(net: DetectorNet, card: ModelCard, path: Path) -> None:
     onnx.checker.check_model(model)
     data = model.SerializeToString()
     _check(module, data, card.front_end.n_mels)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    with atomic_write(path, binary=True) as file:
+        file.write(data)
 
 
 def _check(module: nn.Module, data: bytes, n_mels: int) -> None:
