@@ -31,7 +31,7 @@ _RATE = 16_000
 # Seconds of speech turned into one sung or rapped recording, and of a procedural noise.
 _LINE_S, _NOISE_S = 20.0, 20.0
 # Share of the altered speech that is spoken by a new voice.
-_NEW_VOICE = 0.35
+_NEW_VOICE = 0.45
 
 
 class Piece(NamedTuple):

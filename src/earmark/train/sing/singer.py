@@ -91,7 +91,7 @@ class Singer:
         warped = np.log1p(hz / 700) / np.log1p(hz[-1] / 700)
         self.shapes = np.cos(np.pi * np.arange(1, 6)[:, None] * warped)
         # Trained singers are steady and clear, untrained ones are not.
-        self.sloppiness = float(np.exp(rng.uniform(-1, 0.4)))
+        self.sloppiness = float(np.exp(rng.uniform(-1, 0.9)))
         self.clarity = float(rng.uniform(0.45, 1.0))
         ring = rng.uniform(*style.ring_db) * np.exp(-(((hz - rng.uniform(2500, 3200)) / 500) ** 2))
         murmur = 10 * np.log10(1 + (hz / rng.uniform(350, 600)) ** 4) if style.hum else 0.0 * hz
@@ -184,7 +184,7 @@ class Singer:
         aperiodicity += self.breath * (1 - aperiodicity)
         # Consonants between vowels pull the pitch down.
         pull = np.convolve(active & ~held, hann(9), mode="same") * np.abs(wander(n, 0.15, rng))
-        pitch = pitch + style.talk * self.talk[rows] - self.sloppiness * pull
+        pitch = pitch + style.talk * (0.5 + self.sloppiness) * self.talk[rows] - self.sloppiness * pull
         if style.drive:
             pitch = pitch + 0.15 * rng.normal(size=n)
         f0 = np.where(voiced, np.clip(hertz(pitch), 45, 1400), 0.0)
