@@ -40,7 +40,7 @@ def test_pauses_up_to_half_a_second_are_speech_and_longer_ones_are_not() -> None
         tone(1, -20),
         hiss(1, -70, 3),
     ]
-    active, rms_db = activity(np.concatenate(parts), "speech")
+    active, rms_db, _ = activity(np.concatenate(parts), "speech")
     assert runs(active) == [(50, 175), (205, 255)]
     assert rms_db == pytest.approx(-20, abs=0.01)
 
@@ -82,13 +82,13 @@ def test_a_speech_recording_of_one_breath_is_one_run() -> None:
 @pytest.mark.parametrize("content", ["music", "noise"])
 def test_music_and_noise_are_active_but_for_long_silences(content: str) -> None:
     parts = [tone(1, -20), tone(0.7, -80), tone(1, -40), tone(1, -66), tone(1, -30), tone(1, -75)]
-    active, rms_db = activity(np.concatenate(parts), content)
+    active, rms_db, _ = activity(np.concatenate(parts), content)
     assert runs(active) == [(0, 135), (185, 235)]
     assert rms_db == pytest.approx(10 * np.log10((1e-2 + 1e-4 + 1e-3) / 3), abs=0.01)
 
 
 def test_a_quiet_recording_is_not_taken_for_silence() -> None:
-    active, rms_db = activity(np.concatenate([hiss(3, -68), np.zeros(RATE, np.float32)]), "noise")
+    active, rms_db, _ = activity(np.concatenate([hiss(3, -68), np.zeros(RATE, np.float32)]), "noise")
     assert runs(active) == [(0, 150)]
     assert rms_db == pytest.approx(-68, abs=0.2)
 
@@ -96,14 +96,14 @@ def test_a_quiet_recording_is_not_taken_for_silence() -> None:
 @pytest.mark.parametrize("content", ["speech", "music", "noise"])
 def test_silence_and_nothing_have_no_activity(content: str) -> None:
     for n_samples in (0, 1, 5 * HOP):
-        active, rms_db = activity(np.zeros(n_samples), content)
+        active, rms_db, _ = activity(np.zeros(n_samples), content)
         assert len(active) == -(-n_samples // HOP)
         assert not active.any()
         assert rms_db == -np.inf
 
 
 def test_a_partial_last_cell_counts_what_it_has() -> None:
-    active, rms_db = activity(tone(1.01, -20), "music")
+    active, rms_db, _ = activity(tone(1.01, -20), "music")
     assert len(active) == 51
     assert active.all()
     assert rms_db == pytest.approx(-20, abs=0.05)

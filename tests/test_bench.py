@@ -101,7 +101,7 @@ def test_parts_without_sources_have_no_figures(index, tiny):
 
 def test_accompaniment_sounds_under_the_whole_song(index):
     sources = read_index(index)
-    planned = plan_part(sources, PARTS["singing, accompanied"], 40.0, np.random.default_rng(1))
+    (planned,) = plan_part(sources, PARTS["singing, accompanied"], [40.0], np.random.default_rng(1))
     backing = sorted((e.start, e.end) for e in planned.events if not sources[e.source].sung)
     assert backing[0][0] == 0
     assert backing[-1][1] == pytest.approx(40)
@@ -109,6 +109,16 @@ def test_accompaniment_sounds_under_the_whole_song(index):
     samples, reference = Studio(sources).make(planned)
     assert len(samples) == 40 * 16_000
     assert reference.durations()["music"] == pytest.approx(40, abs=0.1)
+
+
+def test_every_recording_of_a_part_has_its_turn(index):
+    sources = read_index(index)
+    planned = plan_part(sources, PARTS["noise"], [120.0] * 3, np.random.default_rng(1))
+    heard = [e.source for programme in planned for e in programme.events]
+    wanted = {i for i, source in enumerate(sources) if source.content == "noise"}
+    counts = [heard.count(i) for i in wanted]
+    assert set(heard) == wanted
+    assert max(counts) - min(counts) <= 1
 
 
 def test_programmes_are_at_most_ten_minutes():

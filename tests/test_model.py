@@ -165,6 +165,7 @@ def test_chunks_do_not_depend_on_how_the_frames_arrive(
 
 def test_too_little_margin_would_show(strided_model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_module, "_CORE_FRAMES", 60)
+    monkeypatch.setattr(model_module, "_PAUSE_S", 0.0)
     model = Model.load(strided_model_path)
     model.card = replace(model.card, context=4)
     mel = random_mel(400)
@@ -217,6 +218,17 @@ def test_digital_silence_has_no_label_but_faint_sound_has(tiny: Model) -> None:
     values = tiny.posteriors(x, 16_000).values
     assert values[25].min() > 0
     assert not values[:20].any()
+
+
+def test_digital_silence_of_half_a_second_is_left_to_the_network(tiny: Model) -> None:
+    x = np.random.default_rng(2).normal(0, 0.01, 6 * 16_000).astype(np.float32)
+    x[16_000:24_000] = 0
+    x[40_000:52_000] = 0
+    x[-4000:] = 0
+    silent = np.flatnonzero(~tiny.posteriors(x, 16_000).values.any(axis=1))
+    assert silent[0] == pytest.approx(125, abs=2)
+    runs = np.split(silent, np.flatnonzero(np.diff(silent) > 1) + 1)
+    assert [len(run) for run in runs] == pytest.approx([36, 12], abs=3)
 
 
 def test_a_model_without_the_ratio_tells_none(tmp_path: Path, tone: Tone) -> None:

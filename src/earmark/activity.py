@@ -33,6 +33,7 @@ _SOUND_PAUSE = 0.7
 _CLOSURE = 0.14
 _CLICK = 0.06
 _SHORTEST_SPEECH = 0.1
+_LOUDNESS_WINDOW = 1.0
 
 
 class Activity(NamedTuple):
@@ -44,10 +45,13 @@ class Activity(NamedTuple):
         Whether each cell belongs to the sound; short pauses inside it do.
     rms_db : float
         Level of the sounding cells (pauses left out), dBFS; -inf where there is none.
+    relative_db : float, shape=(n_cells,)
+        Level of the second around each cell over `rms_db`, dB.
     """
 
     active: BoolArray
     rms_db: float
+    relative_db: FloatArray
 
 
 def activity(samples: npt.ArrayLike, content: str, grid: FrameGrid | None = None) -> Activity:
@@ -79,14 +83,24 @@ def activity(samples: npt.ArrayLike, content: str, grid: FrameGrid | None = None
     per_second = 1 / grid.hop_s
     sounding = _speech_cells(level, per_second) if content == "speech" else _sound_cells(level, power)
     if not sounding.any():
-        return Activity(sounding, -np.inf)
+        return Activity(sounding, -np.inf, np.zeros(len(sounding)))
     rms_db = float(_decibels(np.mean(power[sounding])))
+    relative_db = _decibels(around(power, grid.hop_s)) - rms_db
     if content == "speech":
-        joined = _fill(sounding, _cells(_SPEECH_PAUSE, per_second))
+        joined = fill_gaps(sounding, _cells(_SPEECH_PAUSE, per_second))
         active = _drop_short(joined, _cells(_SHORTEST_SPEECH, per_second))
     else:
-        active = _fill(sounding, _cells(_SOUND_PAUSE, per_second))
-    return Activity(active, rms_db)
+        active = fill_gaps(sounding, _cells(_SOUND_PAUSE, per_second))
+    return Activity(active, rms_db, relative_db)
+
+
+def around(power: npt.NDArray[np.floating], hop_s: float) -> FloatArray:
+    """Return the mean power of the second around each cell (at the ends, of what is there of it)."""
+    half = _cells(_LOUDNESS_WINDOW / 2, 1 / hop_s)
+    sums = np.concatenate([[0.0], np.cumsum(power, dtype=np.float64)])
+    cells = np.arange(len(power))
+    first, last = np.maximum(cells - half, 0), np.minimum(cells + half + 1, len(power))
+    return (sums[last] - sums[first]) / (last - first)
 
 
 def cell_power(samples: npt.ArrayLike, hop_length: int) -> FloatArray:
@@ -118,12 +132,12 @@ def _speech_cells(level: FloatArray, per_second: float) -> BoolArray:
         return sounding
     lowest = np.percentile(level[audible], 95) - _SPEECH_RANGE_DB
     # Recordings joined with digital silence each have a floor of their own.
-    for start, end in _runs(_fill(audible, _cells(0.08, per_second))).tolist():
+    for start, end in _runs(fill_gaps(audible, _cells(0.08, per_second))).tolist():
         piece = level[start:end]
         floor, loud = np.percentile(piece[audible[start:end]], (5, 95))
         threshold = max(loud - _SPEECH_RANGE_DB, floor + _SPEECH_SHARE * (loud - floor), lowest)
         sounding[start:end] = piece >= threshold
-    words = _drop_short(_fill(sounding, _cells(_CLOSURE, per_second)), _cells(_CLICK, per_second))
+    words = _drop_short(fill_gaps(sounding, _cells(_CLOSURE, per_second)), _cells(_CLICK, per_second))
     return np.asarray(sounding & words)
 
 
@@ -144,8 +158,8 @@ def _runs(cells: BoolArray) -> IntArray:
     return np.flatnonzero(np.diff(cells.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
 
 
-def _fill(cells: BoolArray, longest: int) -> BoolArray:
-    """Fill inner gaps of at most `longest` cells."""
+def fill_gaps(cells: BoolArray, longest: int) -> BoolArray:
+    """Fill inner gaps of at most `longest` cells, shape=(n_cells,)."""
     runs = _runs(cells)
     return _paint(len(cells), runs[:-1, 1], runs[1:, 0], runs[1:, 0] - runs[:-1, 1] <= longest) | cells
 

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
+from earmark.activity import fill_gaps
 from earmark.card import METADATA_KEY, ModelCard
 from earmark.errors import ConfigError, ModelError
 from earmark.posteriors import Posteriors
@@ -32,6 +33,8 @@ DEFAULT_MODEL = "detector"
 # Frames decided in one run: two minutes at 20 ms.  With 8 s of context, half of it costs 7 % more, for the
 # margins, and holds 28 MB less.
 _CORE_FRAMES = 6000
+# Digital silence up to this long may be a pause in speech.
+_PAUSE_S = 0.5
 # Networks may halve the frame rate twice; chunks start where both halvings do.
 _ALIGN_FRAMES = 4
 
@@ -202,7 +205,8 @@ class Model:
 class PosteriorStream:
     """Posteriors of log-mel frames that arrive in blocks of any size.
 
-    Frames of digital silence, all bands at the front end's floor, get 0 for every label.
+    Digital silence, all bands at the front end's floor, gets 0 for every label: at the ends of the signal,
+    and inside it where it lasts more than half a second, which is no pause any more.
 
     Parameters
     ----------
@@ -213,7 +217,9 @@ class PosteriorStream:
     def __init__(self, model: Model) -> None:
         self._model = model
         card = model.card
-        self._margin = -(-card.context // _ALIGN_FRAMES) * _ALIGN_FRAMES
+        self._pause = round(_PAUSE_S / card.front_end.grid.hop_s)
+        # Silence that reaches into the core from further away than a margin is no pause.
+        self._margin = -(-max(card.context, self._pause) // _ALIGN_FRAMES) * _ALIGN_FRAMES
         # The floor itself is rounded on its way through float32.
         self._silence_db = card.front_end.floor_db + 0.01
         self._mel = np.empty((card.front_end.n_mels, 0), np.float32)
@@ -261,7 +267,8 @@ class PosteriorStream:
         core = slice(self._done - self._first, end - self._first)
         values, ratio = model.run(self._mel[:, : seen - self._first])
         values = values[core]
-        values[self._mel[:, core].max(axis=0) <= self._silence_db] = 0
+        sounding = self._mel[:, : seen - self._first].max(axis=0) > self._silence_db
+        values[~fill_gaps(sounding, self._pause)[core]] = 0
         ratio = None if ratio is None else ratio[core]
         self._done = end
         keep = max(0, end - self._margin) - self._first
@@ -290,8 +297,8 @@ def _open_session(data: bytes, origin: str, threads: int) -> ort.InferenceSessio
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # The arena and its patterns keep every block of the largest run for good.
-    options.enable_cpu_mem_arena = False
+    # The arena keeps the blocks of a run for the next one, so that memory does not grow with the recording;
+    # patterns would hold one block as large as all of them.
     options.enable_mem_pattern = False
     # Idle threads sleep; by default they spin, which costs more than it saves between short runs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

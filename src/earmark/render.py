@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from earmark.activity import Activity, activity
+from earmark.activity import Activity, activity, fill_gaps
 from earmark.errors import ConfigError
 from earmark.features import FrontEnd
 from earmark.frames import FrameGrid
@@ -29,10 +29,13 @@ FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 
 HOP_S = FrontEnd().grid.hop_s
-# What is fainter than this, or than the loudest other event by so much, is not there to a listener.
-FAINTEST_DB = -60.0
-MASKED_DB = 35.0
+# What is fainter over a second than this, or than the loudest other event by so much, is not there to a
+# listener.
+FAINTEST_DB = -55.0
+MASKED_DB = 25.0
 SHORTEST_S = 0.1
+# Pauses up to this long belong to speech, to music and to noise.
+PAUSES_S = (0.5, 0.7, 0.7)
 
 _PEAK = 0.99
 _DECLICK_S = 0.005
@@ -49,7 +52,8 @@ class CellLabels(NamedTuple):
     active : bool, shape=(n_cells, 3)
         Whether the class is heard.
     level_db : float32, shape=(n_cells, 3)
-        Planned level of the heard events of the class together, dBFS; -inf where there is none.
+        Planned level of the heard events of the class together, dBFS; -inf where there is none, as in its
+        pauses.
         Speech less music is the speech-to-music ratio.
     """
 
@@ -77,11 +81,11 @@ def active_cells(event: Event, activity: Activity, n_cells: int, hop_s: float = 
     Returns
     -------
     bool, shape=(n_cells,)
-        On where the source is active (repeated and offset as the waveform is) and the level is at least
-        `FAINTEST_DB`.  A cell belongs to the event if half of it does.
+        On where the source is active (repeated and offset as the waveform is) and its level over a second
+        is at least `FAINTEST_DB`.  A cell belongs to the event if half of it does.
     """
     cells = np.zeros(n_cells, dtype=bool)
-    first, on, _ = _event_cells(event, activity, n_cells, hop_s)
+    first, on, *_ = _event_cells(event, activity, n_cells, hop_s)
     cells[first : first + len(on)] = on
     return cells
 
@@ -94,8 +98,8 @@ def label_cells(
 ) -> CellLabels:
     """Tell which classes are heard in each cell of a programme, and how loud they are meant to be.
 
-    A class is heard where an event of it sounds (`active_cells`) and is at most `MASKED_DB` below the
-    loudest other event that sounds.
+    A class is heard where an event of it sounds (`active_cells`) and is over a second at most `MASKED_DB`
+    below the loudest other event that sounds; and through the pauses of `PAUSES_S`.
 
     Parameters
     ----------
@@ -112,21 +116,23 @@ def label_cells(
     which = np.full(n_cells, -1)
     found = []
     for i, event in enumerate(programme.events):
-        first, on, level = _event_cells(event, activities[event.source], n_cells, hop_s)
+        first, on, planned, level = _event_cells(event, activities[event.source], n_cells, hop_s)
         heard = np.where(on, level, -np.inf)
         span = slice(first, first + len(on))
         louder = heard > loudest[span]
         second[span] = np.where(louder, loudest[span], np.maximum(second[span], heard))
         loudest[span] = np.maximum(loudest[span], heard)
         which[span][louder] = i
-        found.append((span, on, level, CONTENTS.index(contents[event.source])))
+        found.append((span, on, planned, level, CONTENTS.index(contents[event.source])))
     active = np.zeros((n_cells, len(CONTENTS)), dtype=bool)
     power = np.zeros((n_cells, len(CONTENTS)))
-    for i, (span, on, level, column) in enumerate(found):
+    for i, (span, on, planned, level, column) in enumerate(found):
         other = np.where(which[span] == i, second[span], loudest[span])
         heard = on & (level >= other - MASKED_DB)
         active[span, column] |= heard
-        power[span, column] += np.where(heard, 10 ** (level / 10), 0)
+        power[span, column] += np.where(heard, 10 ** (planned / 10), 0)
+    for column, pause in enumerate(PAUSES_S):
+        active[:, column] = fill_gaps(active[:, column], round(pause / hop_s))
     with np.errstate(divide="ignore"):
         return CellLabels(active, (10 * np.log10(power)).astype(np.float32))
 
@@ -152,7 +158,7 @@ def labels(
     """
     cells = label_cells(programme, activities, [s.content for s in sources])
     timeline = Timeline.from_frames(cells.active, HOP_S, CONTENTS, programme.duration)
-    both = cells.active[:, 0] & cells.active[:, 1]
+    both = np.isfinite(cells.level_db[:, :2]).all(axis=1)
     ratio = np.zeros(len(both))
     ratio[both] = cells.level_db[both, 0] - cells.level_db[both, 1]
     segments = []
@@ -168,17 +174,18 @@ def labels(
 
 def _event_cells(
     event: Event, activity: Activity, n_cells: int, hop_s: float
-) -> tuple[int, BoolArray, FloatArray]:
-    """Return an event's first cell, and for its cells whether it sounds and at which level."""
+) -> tuple[int, BoolArray, FloatArray, FloatArray]:
+    """Return an event's first cell, and for its cells whether it sounds, its planned and its real level."""
     first, last = (int(np.floor(t / hop_s + 0.5 + _EPS)) for t in (event.start, event.end))
     first, last = max(first, 0), min(last, n_cells)
     since = (np.arange(first, last) + 0.5) * hop_s - event.start
-    level = np.interp(since, event.times, event.levels).astype(np.float32)
+    planned = np.interp(since, event.times, event.levels).astype(np.float32)
     at = np.floor((event.offset + since) / hop_s + _EPS).astype(np.intp)
     n_source = len(activity.active)
     period = _period(event, n_source, hop_s)
     at = np.clip(at, 0, n_source - 1) if period is None else at % period
-    return first, activity.active[at] & (level >= FAINTEST_DB), level
+    level = planned + activity.relative_db[at].astype(np.float32)
+    return first, activity.active[at] & (level >= FAINTEST_DB), planned, level
 
 
 def _n_cells(seconds: float, hop_s: float) -> int:

@@ -170,9 +170,9 @@ def _score_part(
     part = PARTS[name]
     tables = dict.fromkeys(part.asked, Counts())
     lengths = programme_lengths(seconds)
-    for i, length in enumerate(lengths):
-        tell(f"{name}, programme {i + 1} of {len(lengths)}")
-        programme = plan_part(studio.sources, part, length, np.random.default_rng([*seed, i]))
+    programmes = plan_part(studio.sources, part, lengths, np.random.default_rng(seed))
+    for i, programme in enumerate(programmes, start=1):
+        tell(f"{name}, programme {i} of {len(lengths)}")
         samples, reference = studio.make(programme)
         estimate = detector.detect(samples, SAMPLE_RATE)
         for asked in part.asked:

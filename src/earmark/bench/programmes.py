@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from earmark.activity import Activity, activity
 from earmark.audio import read_audio
-from earmark.planner import SCENES, PlanOptions, plan
 from earmark.programme import Event, Programme
 from earmark.render import labels, render
 from earmark.sources import Source
@@ -23,6 +21,9 @@ FloatArray = npt.NDArray[np.float32]
 SAMPLE_RATE = 16_000
 
 _PROGRAMME_S = 600.0
+# Level of the recordings of one class, dBFS; lengths of the pieces taken of them, and of the pauses between.
+_LEVEL_DB, _LEVEL_SPREAD_DB = -23.0, 4.0
+_PIECE_S, _PAUSE_S = (5.0, 20.0), (0.3, 2.0)
 # Level of the voice over its accompaniment, dB, and length of a piece of it, seconds; drawn evenly.
 _VOICE_OVER_DB = (-3.0, 9.0)
 _ACCOMPANIMENT_S = (20.0, 60.0)
@@ -64,8 +65,6 @@ class Part:
 
     Parameters
     ----------
-    scene : str
-        The only kind of scene planned, of `earmark.planner.SCENES`.
     content : str
         Content of its sources.
     sung : bool
@@ -78,7 +77,6 @@ class Part:
         Whether music without singing sounds under all of it.
     """
 
-    scene: str
     content: str
     sung: bool
     label: str
@@ -96,28 +94,50 @@ class Part:
 
 
 PARTS: Mapping[str, Part] = {
-    "singing": Part("song", "music", True, "music", ("speech", "music")),
-    "singing, accompanied": Part("song", "music", True, "music", ("speech", "music"), accompanied=True),
-    "noise": Part("noise", "noise", False, "noise", ("speech", "music", "either")),
-    "plain speech": Part("speech", "speech", False, "speech", ("speech", "music")),
+    "singing": Part("music", True, "music", ("speech", "music")),
+    "singing, accompanied": Part("music", True, "music", ("speech", "music"), accompanied=True),
+    "noise": Part("noise", False, "noise", ("speech", "music", "either")),
+    "plain speech": Part("speech", False, "speech", ("speech", "music")),
 }
 
 
-def plan_part(sources: Sequence[Source], part: Part, duration: float, rng: np.random.Generator) -> Programme:
-    """Draw a programme of one part, of `duration` seconds."""
-    chosen = [i for i, source in enumerate(sources) if part.wanted(source)]
-    frequencies: dict[str, Any] = {scene: float(scene == part.scene) for scene in SCENES}
-    only = PlanOptions(**frequencies)
-    planned = plan([sources[i] for i in chosen], duration, rng, only)
-    events = [replace(event, source=chosen[event.source]) for event in planned.events]
-    if part.accompanied:
-        events += _accompaniment(sources, duration, events[0].levels[0], rng)
-    return Programme(duration, tuple(sorted(events, key=lambda e: (e.start, e.source))))
+def plan_part(
+    sources: Sequence[Source], part: Part, lengths: Sequence[float], rng: np.random.Generator
+) -> Iterator[Programme]:
+    """Draw programmes of one part: its recordings in turn, each once before any comes again.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+        What may sound; events refer to it by index.
+    part : Part
+        Which of them are wanted.
+    lengths : sequence of float
+        Of the programmes, seconds.
+    rng : numpy.random.Generator
+        Source of every random choice.
+    """
+    turns = _turns([i for i, source in enumerate(sources) if part.wanted(source)], rng)
+    for length in lengths:
+        events, at = [], float(rng.uniform(*_PAUSE_S))
+        while at < length:
+            i = next(turns)
+            piece = min(float(rng.uniform(*_PIECE_S)), sources[i].seconds)
+            offset = float(rng.uniform(0, sources[i].seconds - piece))
+            level = _LEVEL_DB + float(rng.normal(0, _LEVEL_SPREAD_DB))
+            events.append(Event(i, at, min(piece, length - at), offset, (0.0,), (level,)))
+            at += piece + float(rng.uniform(*_PAUSE_S))
+        if part.accompanied:
+            events += _accompaniment(sources, length, rng)
+        yield Programme(length, tuple(sorted(events, key=lambda e: (e.start, e.source))))
 
 
-def _accompaniment(
-    sources: Sequence[Source], duration: float, voice_db: float, rng: np.random.Generator
-) -> Iterator[Event]:
+def _turns(chosen: Sequence[int], rng: np.random.Generator) -> Iterator[int]:
+    while True:
+        yield from map(int, rng.permutation(chosen))
+
+
+def _accompaniment(sources: Sequence[Source], duration: float, rng: np.random.Generator) -> Iterator[Event]:
     """Draw one piece of music after the other, each some dB under the voice."""
     chosen = [i for i, source in enumerate(sources) if _is_accompaniment(source)]
     at = 0.0
@@ -125,7 +145,7 @@ def _accompaniment(
         i = int(rng.choice(chosen))
         length = min(float(rng.uniform(*_ACCOMPANIMENT_S)), sources[i].seconds, duration - at)
         offset = float(rng.uniform(0, sources[i].seconds - length))
-        level = voice_db - float(rng.uniform(*_VOICE_OVER_DB))
+        level = _LEVEL_DB - float(rng.uniform(*_VOICE_OVER_DB))
         yield Event(i, at, length, offset, (0.0,), (level,))
         at += length
 

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from earmark.errors import ConfigError
-from earmark.features import FrontEnd
 from earmark.planner import PlanOptions, plan
 from earmark.pool import ignore_interrupts
 from earmark.train.bank import Bank
@@ -48,9 +47,7 @@ def make_batch(mixer: Mixer, options: PlanOptions, config: TrainConfig, step: in
         whole = mixer.render(plan(mixer.bank.sources, n * config.chunk_s, rng, options), rng)
         for i in range(n):
             part = slice(i * n_frames, (i + 1) * n_frames)
-            chunks.append(
-                Example(whole.log_mel[part], whole.labels[part], whole.ratio_db[part], whole.sung[part])
-            )
+            chunks.append(Example(*(value[part] for value in vars(whole).values())))
     return Batch(
         torch.from_numpy(np.stack([c.log_mel.T for c in chunks])),
         torch.from_numpy(np.stack([c.labels for c in chunks])),
@@ -59,14 +56,12 @@ def make_batch(mixer: Mixer, options: PlanOptions, config: TrainConfig, step: in
     )
 
 
-def _produce(
-    bank: Bank, front_end: FrontEnd, options: PlanOptions, config: TrainConfig, steps: Any, out: Any
-) -> None:
+def _produce(bank: Bank, options: PlanOptions, config: TrainConfig, steps: Any, out: Any) -> None:
     """Worker process: make the batches of the steps it is told."""
     ignore_interrupts()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # it has inherited the parent's way of ending
     torch.set_num_threads(1)
-    mixer = Mixer(bank, front_end)
+    mixer = Mixer(bank)
     while (step := steps.get()) is not None:
         out.put((step, make_batch(mixer, options, config, step)))
 
@@ -77,7 +72,6 @@ class BatchSource:
     def __init__(
         self,
         bank: Bank,
-        front_end: FrontEnd,
         options: PlanOptions,
         config: TrainConfig,
         first: int,
@@ -89,7 +83,7 @@ class BatchSource:
         self._ready: dict[int, Batch] = {}
         self._workers = [
             context.Process(
-                target=_produce, args=(bank, front_end, options, config, self._steps, self._out), daemon=True
+                target=_produce, args=(bank, options, config, self._steps, self._out), daemon=True
             )
             for _ in range(workers)
         ]

@@ -107,7 +107,7 @@ def compare_networks(
             tell(f"{row.name}: step {step.step} of {step.steps}, loss {step.loss:.3f}")
 
         folder = runs / "".join(c if c.isalnum() else "-" for c in row.name.lower())
-        net = train(config, bank, front_end, folder, device=device, workers=max(1, jobs // 2), report=on_step)
+        net = train(config, bank, folder, device=device, workers=max(1, jobs // 2), report=on_step)
         tell(f"{row.name}: scoring")
         scores = evaluate(net, held_out_batches(config, front_end, cache, jobs, comparison.batches))
         done = [r for r in done if r["name"] != row.name]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from earmark.errors import ConfigError
+from earmark.planner import PlanOptions
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -26,7 +27,9 @@ class DataConfig:
     index : str
         Corpus index (CSV); relative to the working directory.
     holdout : tuple of str
-        Collections kept out of training altogether.
+        Collections kept out of training, to measure on.
+    unused : tuple of str
+        Collections that serve neither.
     exclude : tuple of str
         Rows whose `detail` contains one of these are dropped (suspected labels).
     variants : int
@@ -41,6 +44,7 @@ class DataConfig:
 
     index: str = "corpus/index.csv"
     holdout: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ("suspect label",)
     variants: int = 3
     music_variants: int = 2
@@ -109,6 +113,7 @@ class DetectorConfig:
     name: str = "detector"
     version: str = "1"
     data: DataConfig = field(default_factory=DataConfig)
+    plan: PlanOptions = field(default_factory=PlanOptions)
     network: NetworkConfig = field(default_factory=NetworkConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 

@@ -13,8 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from earmark.errors import ConfigError
-from earmark.features import FrontEnd
-from earmark.planner import PlanOptions
 from earmark.train.bank import Bank
 from earmark.train.batches import Batch, BatchSource
 from earmark.train.config import DetectorConfig
@@ -38,10 +36,8 @@ class Progress:
 def train(
     config: DetectorConfig,
     bank: Bank,
-    front_end: FrontEnd,
     out: Path,
     *,
-    options: PlanOptions | None = None,
     validation: Sequence[Batch] = (),
     device: str = "cpu",
     workers: int = 1,
@@ -55,12 +51,8 @@ def train(
         Network, schedule and seed.
     bank : Bank
         Training recordings as log-mel frames.
-    front_end : FrontEnd
-        Constants the bank was made with.
     out : Path
         Folder for ``checkpoint.pt`` (resumed from if it is there) and ``metrics.jsonl``.
-    options : PlanOptions, optional
-        What the mixtures are made of.
     validation : sequence of Batch
         Fixed batches scored every ``validate_every`` steps.
     device : str
@@ -74,7 +66,7 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(t.seed)
     where = _device(device)
-    net = DetectorNet(config.network, front_end.n_mels, len(LABELS)).to(where)
+    net = DetectorNet(config.network, bank.front_end.n_mels, len(LABELS)).to(where)
     averaged = torch.optim.swa_utils.AveragedModel(net, avg_fn=_average(t.average), use_buffers=True)
     decayed = [p for p in net.parameters() if p.ndim > 1]
     plain = [p for p in net.parameters() if p.ndim <= 1]
@@ -112,7 +104,7 @@ def train(
         )
         temporary.replace(checkpoint)
 
-    batches = BatchSource(bank, front_end, options or PlanOptions(), t, step, workers)
+    batches = BatchSource(bank, config.plan, t, step, workers)
     budget = 60 * t.max_minutes
     with (out / "metrics.jsonl").open("a", encoding="utf-8") as log:
         try:

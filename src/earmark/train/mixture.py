@@ -12,13 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from earmark.features import FrontEnd, mel_filters
+from earmark.features import mel_filters
 from earmark.programme import Event, Programme
+from earmark.render import FAINTEST_DB, MASKED_DB
 from earmark.train.bank import Bank
 
 FloatArray = npt.NDArray[np.float32]
 
 _SILENT_DB = -200.0
+# No verdict on what is this close to the limits of what is heard.
+_UNSURE_DB = 3.0
+# Noise so far below speech or music is not asked for.
+_FAINT_NOISE_DB = 15.0
 
 
 @dataclass(frozen=True)
@@ -35,12 +40,15 @@ class Example:
         Speech-to-music ratio, nan where not both sound.
     sung : float32, shape=(T,)
         1 where the music has a voice, nan where there is no music.
+    heard : bool, shape=(T, 3)
+        The classes by the rule alone, where labels may leave a frame open.
     """
 
     log_mel: FloatArray
     labels: FloatArray
     ratio_db: FloatArray
     sung: FloatArray
+    heard: npt.NDArray[np.bool_]
 
 
 class Mixer:
@@ -50,21 +58,16 @@ class Mixer:
     ----------
     bank : Bank
         Recordings with their activity and level.
-    front_end : FrontEnd
-        Constants the bank was made with.
     """
 
-    def __init__(self, bank: Bank, front_end: FrontEnd) -> None:
-        self.bank, self.front_end = bank, front_end
-        filters = mel_filters(
-            front_end.sample_rate, front_end.n_fft, front_end.n_mels, front_end.fmin, front_end.fmax
-        )
+    def __init__(self, bank: Bank) -> None:
+        self.bank = bank
+        f = self.front_end = bank.front_end
+        filters = mel_filters(f.sample_rate, f.n_fft, f.n_mels, f.fmin, f.fmax)
         # Bins that share a band: the cross term of two sounds averages over them.
         self._bins = np.maximum(1.0, filters.sum(axis=1) ** 2 / np.maximum((filters**2).sum(axis=1), 1e-12))
-        self._hz = (filters * np.fft.rfftfreq(front_end.n_fft, 1 / front_end.sample_rate)).sum(
-            1
-        ) / filters.sum(1)
-        self._octaves = np.log2(self._hz / 1000).astype(np.float32)
+        hz = (filters * np.fft.rfftfreq(f.n_fft, 1 / f.sample_rate)).sum(axis=1) / filters.sum(axis=1)
+        self._octaves = np.log2(hz / 1000).astype(np.float32)
 
     def render(self, programme: Programme, rng: np.random.Generator) -> Example:
         """Add the events of a plan and alter the whole as broadcasting and recording do."""
@@ -82,7 +85,7 @@ class Mixer:
             entry = self.bank.entries[event.source]
             times = (np.arange(n, dtype=np.float32) + 0.5) * hop
             level = np.interp(times, event.times, event.levels).astype(np.float32)
-            mel, active = self._take(event, n, rng)
+            mel, active, relative = self._take(event, n, rng)
             mel += (level - entry.level_db)[:, None] + self._event_curve(rng)
             added = np.exp2(mel * (np.log2(10) / 10))
             part = power[first : first + n]
@@ -93,16 +96,18 @@ class Mixer:
                 part += cross
             part += added
             column = 3 if entry.sung else ("speech", "music", "noise").index(entry.content)
-            heard = np.where(active, level, _SILENT_DB)
+            heard = np.where(active, level + relative, _SILENT_DB)
             slot = levels[first : first + n, column]
             np.maximum(slot, heard, out=slot)
-        labels, ratio, sung = _targets(levels)
-        return Example(self._finish(power, rng), labels, ratio, sung)
+        return Example(self._finish(power, rng), *_targets(levels))
 
     def _take(
         self, event: Event, n: int, rng: np.random.Generator
-    ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-        """Take `n` frames of a recording, played a little faster or slower and shifted along the bands."""
+    ) -> tuple[FloatArray, npt.NDArray[np.bool_], npt.NDArray[np.float16]]:
+        """Take `n` frames of a recording, played a little faster or slower and shifted along the bands.
+
+        With them come their activity and relative level.
+        """
         entry = self.bank.entries[event.source]
         rate = float(np.exp(rng.normal(0, 0.07))) if rng.random() < 0.5 else 1.0
         at = event.offset / self.front_end.grid.hop_s + np.arange(n) * rate
@@ -114,7 +119,8 @@ class Mixer:
             mel += weight * (following.astype(np.float32) - mel)
         if rng.random() < 0.4:
             mel = _shift_bands(mel, float(rng.normal(0, 1.0)))
-        return mel, self.bank.active[entry.start + index]
+        index += entry.start
+        return mel, self.bank.active[index], self.bank.relative_db[index]
 
     def _event_curve(self, rng: np.random.Generator) -> FloatArray:
         """Draw a source's own colour: tilt, a bump, sometimes a band limit."""
@@ -190,31 +196,28 @@ class Mixer:
         return np.clip(rng.uniform(0.2, 0.8) * (np.median(slow) - slow), -12, 20).astype(np.float32)
 
 
-def _targets(levels: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Turn levels, (T, 4) dBFS of speech, instrumental, noise and sung, into labels, ratio and sung."""
-    speech, noise = levels[:, 0], levels[:, 2]
-    music = np.maximum(levels[:, 1], levels[:, 3])
-    labels = np.zeros((len(levels), 3), np.float32)
-    for column, (level, others) in enumerate(
-        [
-            (speech, np.maximum(music, noise)),
-            (music, np.maximum(speech, noise)),
-            (noise, np.maximum(speech, music)),
-        ]
-    ):
-        present = level > -60
-        labels[:, column] = present
-        # Too faint against the rest to be asked for, yet there: no verdict.
-        limit = 15 if column == 2 else 27
-        labels[present & (level < others - limit), column] = np.nan
-        labels[(level > -75) & ~present, column] = np.nan
-    both = (speech > -60) & (music > -60)
-    ratio = np.where(both, np.clip(speech - music, -25, 30), np.nan).astype(np.float32)
-    sung = np.where(music > -60, (levels[:, 3] > levels[:, 1] - 12).astype(np.float32), np.nan).astype(
-        np.float32
+def _targets(
+    levels: FloatArray,
+) -> tuple[FloatArray, FloatArray, FloatArray, npt.NDArray[np.bool_]]:
+    """Turn levels, (T, 4) dBFS of speech, instrumental, noise and sung, into the targets of an example.
+
+    A class is there by the rule of `earmark.render.label_cells`; close to its limits there is no verdict.
+    """
+    speech, noise, sung_music = levels[:, 0], levels[:, 2], levels[:, 3]
+    music = np.maximum(levels[:, 1], sung_music)
+    classes = np.stack([speech, music, noise], axis=1)
+    others = np.stack(
+        [np.maximum(music, noise), np.maximum(speech, noise), np.maximum(speech, music)], axis=1
     )
-    sung[levels[:, 3] <= -60] = np.where(music[levels[:, 3] <= -60] > -60, 0.0, np.nan)
-    return labels, ratio, sung
+    margin = np.minimum(classes - FAINTEST_DB, classes - others + MASKED_DB)
+    labels = np.where(np.abs(margin) < _UNSURE_DB, np.nan, margin > 0).astype(np.float32)
+    # Noise that is there, yet faint beside the rest, need not be found.
+    labels[(labels[:, 2] == 1) & (noise < others[:, 2] - _FAINT_NOISE_DB), 2] = np.nan
+    with_music = music > FAINTEST_DB
+    both = with_music & (speech > FAINTEST_DB)
+    ratio = np.where(both, np.clip(speech - music, -25, 30), np.nan).astype(np.float32)
+    voice = (sung_music > FAINTEST_DB) & (sung_music > levels[:, 1] - 12)
+    return labels, ratio, np.where(with_music, voice, np.nan).astype(np.float32), margin > 0
 
 
 def _shift_bands(mel: FloatArray, bands: float) -> FloatArray:

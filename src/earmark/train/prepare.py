@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +59,7 @@ class Recipe:
 
 def training_sources(data: DataConfig) -> list[Source]:
     """Return the recordings of the index that a detector is trained on."""
-    return select(read_index(data.index), not_origins=data.holdout, not_details=data.exclude)
+    return select(read_index(data.index), not_origins=(*data.holdout, *data.unused), not_details=data.exclude)
 
 
 def recipes(sources: list[Source], data: DataConfig, seed: int) -> list[Recipe]:
@@ -190,28 +190,40 @@ def load_bank(
     entries = [Entry(Source(**row["source"]), row["start"], row["n_frames"], row["level_db"]) for row in rows]
     active = np.fromfile(folder / "active.bool", dtype=bool)
     frames = np.memmap(folder / "frames.f16", np.float16, "r", shape=(len(active), front_end.n_mels))
-    return Bank(entries, frames, active)
+    return Bank(entries, frames, active, front_end)
 
 
 def _build(
     todo: list[Recipe], front_end: FrontEnd, folder: Path, jobs: int, report: Callable[[int, int], None]
 ) -> None:
+    """Make the pieces and write them one behind the other; an interrupted making is taken up again."""
     folder.mkdir(parents=True, exist_ok=True)
-    by_recipe: dict[int, list[dict[str, object]]] = {}
-    start = 0
-    with (folder / "frames.f16").open("wb") as frames, (folder / "active.bool").open("wb") as active:
-        for event in run_pool(partial(_worker, front_end), todo, jobs, lambda index, done, total: None):
+    journal = folder / "entries.jsonl"
+    by_recipe = _read_journal(journal)
+    left = [index for index in range(len(todo)) if index not in by_recipe]
+    start = sum(int(row["n_frames"]) for rows in by_recipe.values() for row in rows)
+    report(len(by_recipe), len(todo))
+    with (
+        (folder / "frames.f16").open("ab") as frames,
+        (folder / "active.bool").open("ab") as active,
+        journal.open("a", encoding="utf-8") as log,
+    ):
+        # What the journal does not know of was cut off.
+        frames.truncate(2 * front_end.n_mels * start)
+        active.truncate(start)
+        wanted = [todo[index] for index in left]
+        for event in run_pool(partial(_worker, front_end), wanted, jobs, lambda index, done, total: None):
             if event.result is None:
                 raise ConfigError(
-                    f"making training material of {todo[event.index].source} failed: {event.death}"
+                    f"making training material of {wanted[event.index].source} failed: {event.death}"
                 )
-            rows = by_recipe.setdefault(event.index, [])
+            rows: list[dict[str, Any]] = []
             for piece in event.result:
                 # Too short or silent: nothing to learn from.
                 if len(piece.frames) < 25 or not piece.active.any() or not np.isfinite(piece.level_db):
                     continue
-                piece.frames.tofile(frames)
-                piece.active.tofile(active)
+                frames.write(piece.frames.tobytes())
+                active.write(piece.active.tobytes())
                 rows.append(
                     {
                         "source": asdict(piece.source),
@@ -221,12 +233,29 @@ def _build(
                     }
                 )
                 start += len(piece.frames)
+            by_recipe[left[event.index]] = rows
+            frames.flush()
+            active.flush()
+            log.write(json.dumps([left[event.index], rows]) + "\n")
+            log.flush()
             report(len(by_recipe), len(todo))
     # In the order of the recipes, so that a bank does not depend on which process was faster.
     ordered = [row for index in sorted(by_recipe) for row in by_recipe[index]]
     temporary = folder / "entries.part"
     temporary.write_text(json.dumps(ordered), encoding="utf-8")
     os.replace(temporary, folder / "entries.json")
+    journal.unlink()
+
+
+def _read_journal(path: Path) -> dict[int, list[dict[str, Any]]]:
+    """Return the rows of the recipes that were followed before; a last line cut short does not count."""
+    if not path.exists():
+        return {}
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        path.write_text(whole, encoding="utf-8")
+    return dict(map(json.loads, whole.splitlines()))
 
 
 def _worker(front_end: FrontEnd) -> Callable[[Recipe, object], list[Piece]]:

@@ -22,6 +22,7 @@ from earmark.train.loop import LABELS, Progress, evaluate, train
 from earmark.train.mixture import Mixer
 from earmark.train.networks import DetectorNet
 from earmark.train.prepare import load_bank, training_sources
+from earmark.train.tune import tune_decoding
 
 # Batches that validate during training; they steer nothing.
 _VALIDATION_BATCHES = 6
@@ -68,7 +69,6 @@ def train_detector(
     net = train(
         config,
         bank,
-        front_end,
         out,
         validation=validation,
         device=device,
@@ -76,7 +76,8 @@ def train_detector(
         report=on_step,
     )
     path = out / f"{config.name}.onnx"
-    export(net, make_card(config, net, sources, evaluate(net, validation)), path)
+    card = make_card(config, net, sources, tune_decoding(net, Mixer(bank)), evaluate(net, validation))
+    export(net, card, path)
     return path
 
 
@@ -87,6 +88,7 @@ def held_out_batches(
     plain = replace(
         config.data,
         holdout=(),
+        unused=(),
         variants=0,
         music_variants=0,
         sung_variants=0,
@@ -95,16 +97,23 @@ def held_out_batches(
         noise_minutes=0.0,
     )
     chosen = select(
-        read_index(config.data.index), origins=config.data.holdout or None, not_details=config.data.exclude
+        read_index(config.data.index),
+        origins=config.data.holdout or None,
+        not_origins=config.data.unused,
+        not_details=config.data.exclude,
     )
-    mixer = Mixer(load_bank(chosen, plain, front_end, cache, seed=0, jobs=jobs), front_end)
+    mixer = Mixer(load_bank(chosen, plain, front_end, cache, seed=0, jobs=jobs))
     # Another seed than any training step's; the same whatever the run's own.
     fixed = replace(config.train, seed=1_000_003, batch=TrainConfig().batch, chunk_s=TrainConfig().chunk_s)
     return [make_batch(mixer, PlanOptions(), fixed, i) for i in range(n_batches)]
 
 
 def make_card(
-    config: DetectorConfig, net: DetectorNet, sources: list[Source], scores: dict[str, float]
+    config: DetectorConfig,
+    net: DetectorNet,
+    sources: list[Source],
+    decoding: dict[str, DecodeOptions],
+    scores: dict[str, float],
 ) -> ModelCard:
     """Describe a trained network: what it was made from, how, and what it scored while training."""
     on = "the collections held out" if config.data.holdout else "the training collections, newly mixed"
@@ -115,12 +124,7 @@ def make_card(
         labels=LABELS,
         front_end=FrontEnd(),
         context=net.context,
-        decode={
-            # Chosen on programmes mixed from training collections.
-            "speech": DecodeOptions(release=0.45, min_duration=0.2, min_gap=0.2, smooth=0.2),
-            "music": DecodeOptions(release=0.5, min_duration=0.3, min_gap=0.2, smooth=0.3),
-            "noise": DecodeOptions(release=0.5, min_duration=0.3, min_gap=0.2, smooth=0.3),
-        },
+        decode=decoding,
         licence="MIT",
         sources=attribution(sources, config.data),
         metrics={f"frames mixed from {on}": {name: round(value, 2) for name, value in scores.items()}},
