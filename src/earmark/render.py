@@ -158,7 +158,7 @@ def labels(
     """
     cells = label_cells(programme, activities, [s.content for s in sources])
     timeline = Timeline.from_frames(cells.active, HOP_S, CONTENTS, programme.duration)
-    both = np.isfinite(cells.level_db[:, :2]).all(axis=1)
+    both = np.isfinite(cells.level_db[:, 0]) & np.isfinite(cells.level_db[:, 1])
     ratio = np.zeros(len(both))
     ratio[both] = cells.level_db[both, 0] - cells.level_db[both, 1]
     segments = []
