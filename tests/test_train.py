@@ -76,6 +76,19 @@ def test_what_is_masked_is_not_asked_for_and_what_nearly_is_gets_no_verdict(bank
     assert (music_under_talk(-30.0) == 1).all()
 
 
+def test_some_instrumental_music_is_two_pieces_at_once(bank):
+    def layers(source):
+        programme = Programme(4.0, (Event(source, 0.0, 4.0, 0.0, (0.0,), (-30.0,)),))
+        return mixer._layers(programme, rng)
+
+    mixer, rng = Mixer(bank), np.random.default_rng(2)
+    assert 30 < sum(len(layers(1)) for _ in range(400)) < 90
+    assert not any(layers(source) for source in (0, 2, 10) for _ in range(50))  # talk, noise, song
+    for layer in [layer for _ in range(80) for layer in layers(1)]:
+        assert layer.source in (1, 4)
+        assert -38 <= layer.levels[0] <= -30
+
+
 def test_a_batch_depends_on_seed_and_step_alone(bank):
     mixer = Mixer(bank)
     first, again, other = (make_batch(mixer, PlanOptions(), QUICK, step) for step in (5, 5, 6))
@@ -183,7 +196,7 @@ def test_a_checkpoint_of_another_configuration_is_refused(bank, tmp_path):
 def test_a_small_network_learns_simple_classes(bank, tmp_path):
     config = DetectorConfig(
         network=dataclasses.replace(SMALL, width=16),
-        train=dataclasses.replace(QUICK, steps=60, learning_rate=1e-2, validate_every=1000, average=0.9),
+        train=dataclasses.replace(QUICK, steps=90, learning_rate=1e-2, validate_every=1000, average=0.9),
     )
     plain = PlanOptions(noise=0, speech_in_noise=0, music_in_noise=0)
     net = train(dataclasses.replace(config, plan=plain), bank, tmp_path)
@@ -254,7 +267,13 @@ def test_an_interrupted_preparation_goes_on_where_it_was(tmp_path):
         write_audio(path, rng.normal(0, 0.1, 16_000 + 3200 * i), 16_000)
         sources.append(Source(str(path), content, False, 1.0 + 0.2 * i, f"{i}", content))
     data = DataConfig(
-        variants=0, music_variants=0, sung_variants=0, singing_minutes=0, rap_minutes=0, noise_minutes=0
+        variants=0,
+        music_variants=0,
+        sung_variants=0,
+        singing_minutes=0,
+        rap_minutes=0,
+        tune_minutes=0,
+        noise_minutes=0,
     )
 
     def prepare(cache, report):

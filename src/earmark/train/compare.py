@@ -92,7 +92,6 @@ def compare_networks(
     network on one thread, and frame scores (0-100) on mixtures of the held-out collections.
     """
     done = json.loads(out.read_text(encoding="utf-8"))["rows"] if out.exists() else []
-    front_end = FrontEnd()
     for row in comparison.rows:
         config = load_config(comparison.base, (*comparison.common, f'data.index="{index}"', *row.changes))
         resolved = _without_paths(config)
@@ -100,7 +99,12 @@ def compare_networks(
             continue
         tell(f"{row.name}: preparing")
         bank = load_bank(
-            training_sources(config.data), config.data, front_end, cache, seed=config.train.seed, jobs=jobs
+            training_sources(config.data),
+            config.data,
+            config.front_end,
+            cache,
+            seed=config.train.seed,
+            jobs=jobs,
         )
 
         def on_step(step: Progress, row: Row = row) -> None:
@@ -109,14 +113,14 @@ def compare_networks(
         folder = runs / "".join(c if c.isalnum() else "-" for c in row.name.lower())
         net = train(config, bank, folder, device=device, workers=max(1, jobs // 2), report=on_step)
         tell(f"{row.name}: scoring")
-        scores = evaluate(net, held_out_batches(config, front_end, cache, jobs, comparison.batches))
+        scores = evaluate(net, held_out_batches(config, cache, jobs, comparison.batches))
         done = [r for r in done if r["name"] != row.name]
         done.append(
             {
                 "name": row.name,
                 "idea": row.idea,
                 "parameters": sum(p.numel() for p in net.parameters()),
-                "cpu_s_per_hour": round(_cost(net, front_end), 2),
+                "cpu_s_per_hour": round(_cost(net, config.front_end), 2),
                 **{name: round(value, 2) for name, value in scores.items()},
                 "config": resolved,
             }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from earmark.errors import ConfigError
+from earmark.features import FrontEnd
 from earmark.planner import PlanOptions
 
 if sys.version_info >= (3, 11):
@@ -38,6 +39,8 @@ class DataConfig:
         The same for instrumental and for sung music.
     singing_minutes, rap_minutes : float
         Sung and rapped lines made from the training speech.
+    tune_minutes : float
+        Procedural instrumental music.
     noise_minutes : float
         Procedural noise.
     """
@@ -51,6 +54,7 @@ class DataConfig:
     sung_variants: int = 6
     singing_minutes: float = 120.0
     rap_minutes: float = 20.0
+    tune_minutes: float = 60.0
     noise_minutes: float = 60.0
 
 
@@ -113,6 +117,7 @@ class DetectorConfig:
     name: str = "detector"
     version: str = "1"
     data: DataConfig = field(default_factory=DataConfig)
+    front_end: FrontEnd = field(default_factory=FrontEnd)
     plan: PlanOptions = field(default_factory=PlanOptions)
     network: NetworkConfig = field(default_factory=NetworkConfig)
     train: TrainConfig = field(default_factory=TrainConfig)

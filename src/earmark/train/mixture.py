@@ -7,7 +7,7 @@ tilt and equalisation, band limits, gain riding, a noise floor.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ FloatArray = npt.NDArray[np.float32]
 _SILENT_DB = -200.0
 # No verdict on what is this close to the limits of what is heard.
 _UNSURE_DB = 3.0
+# Share of instrumental music that is two pieces at once.
+_LAYERED = 0.15
 # Noise so far below speech or music is not asked for.
 _FAINT_NOISE_DB = 15.0
 
@@ -68,6 +70,7 @@ class Mixer:
         self._bins = np.maximum(1.0, filters.sum(axis=1) ** 2 / np.maximum((filters**2).sum(axis=1), 1e-12))
         hz = (filters * np.fft.rfftfreq(f.n_fft, 1 / f.sample_rate)).sum(axis=1) / filters.sum(axis=1)
         self._octaves = np.log2(hz / 1000).astype(np.float32)
+        self._instrumental = [i for i, s in enumerate(bank.sources) if s.content == "music" and not s.sung]
 
     def render(self, programme: Programme, rng: np.random.Generator) -> Example:
         """Add the events of a plan and alter the whole as broadcasting and recording do."""
@@ -77,7 +80,7 @@ class Mixer:
         n_mels = f.n_mels
         power = np.zeros((n_frames, n_mels), np.float32)
         levels = np.full((n_frames, 4), _SILENT_DB, np.float32)  # speech, instrumental, noise, sung
-        for event in programme.events:
+        for event in (*programme.events, *self._layers(programme, rng)):
             first = round(event.start / hop)
             n = min(round(event.duration / hop), n_frames - first)
             if n <= 0:
@@ -100,6 +103,19 @@ class Mixer:
             slot = levels[first : first + n, column]
             np.maximum(slot, heard, out=slot)
         return Example(self._finish(power, rng), *_targets(levels))
+
+    def _layers(self, programme: Programme, rng: np.random.Generator) -> list[Event]:
+        """Lay other music over some of the music, which makes more and denser music of little."""
+        layers = []
+        for event in programme.events:
+            source = self.bank.sources[event.source]
+            if source.content == "music" and not source.sung and rng.random() < _LAYERED:
+                other = int(rng.choice(self._instrumental))
+                at = rng.uniform(0, max(0.0, self.bank.sources[other].seconds - event.duration))
+                below = float(rng.uniform(0, 8))
+                levels = tuple(level - below for level in event.levels)
+                layers.append(replace(event, source=other, offset=float(at), levels=levels))
+        return layers
 
     def _take(
         self, event: Event, n: int, rng: np.random.Generator

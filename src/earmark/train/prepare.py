@@ -1,4 +1,4 @@
-"""Making the bank: training recordings, altered copies of them, sung lines and procedural noise."""
+"""Making the bank: training recordings, altered copies of them, sung lines, procedural music and noise."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from earmark.chains import apply, random_chain
 from earmark.errors import AudioError, ConfigError
 from earmark.features import FrontEnd, log_mel
 from earmark.pool import run_pool
-from earmark.sources import Source, read_index, select
+from earmark.sources import Content, Source, read_index, select
 from earmark.train.bank import Bank, Entry
 from earmark.train.config import DataConfig
 
 FloatArray = npt.NDArray[np.float32]
 
 _RATE = 16_000
-# Seconds of speech turned into one sung or rapped recording, and of a procedural noise.
-_LINE_S, _NOISE_S = 20.0, 20.0
+# Seconds of speech turned into one sung or rapped recording, and of a piece of procedural music or noise.
+_LINE_S, _MADE_S = 20.0, 20.0
 # Share of the altered speech that is spoken by a new voice.
 _NEW_VOICE = 0.45
 
@@ -45,12 +45,12 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to make of a source: the plain recording, `variants` of it, `sung` and `rapped` lines; or noise.
+    """What to make of a source: the plain recording, `variants` of it, `sung` and `rapped` lines.
 
-    Without a source, `variants` procedural noises are made.
+    Instead of a source, ``"music"`` or ``"noise"``: then as many pieces are made by procedures.
     """
 
-    source: Source | None
+    source: Source | Content
     variants: int
     sung: int = 0
     rapped: int = 0
@@ -81,10 +81,10 @@ def recipes(sources: list[Source], data: DataConfig, seed: int) -> list[Recipe]:
             variants = data.sung_variants if source.sung else data.music_variants
         sung, rapped = lines.get(i, (0, 0))
         made.append(Recipe(source, variants, sung, rapped, int(rng.integers(2**31))))
-    n_noises = round(60 * data.noise_minutes / _NOISE_S)
-    made += [
-        Recipe(None, min(10, n_noises - at), seed=int(rng.integers(2**31))) for at in range(0, n_noises, 10)
-    ]
+    procedural: dict[Content, float] = {"noise": data.noise_minutes, "music": data.tune_minutes}
+    for content, minutes in procedural.items():
+        n = round(60 * minutes / _MADE_S)
+        made += [Recipe(content, min(10, n - at), seed=int(rng.integers(2**31))) for at in range(0, n, 10)]
     return made
 
 
@@ -95,12 +95,12 @@ def make_pieces(recipe: Recipe, front_end: FrontEnd) -> list[Piece]:
 
 def _pieces(recipe: Recipe, front_end: FrontEnd, rng: np.random.Generator) -> Iterator[Piece]:
     source = recipe.source
-    if source is None:
-        from earmark.train.noises import make_noise
-
+    if isinstance(source, str):
         for i in range(recipe.variants):
-            samples, kind = make_noise(rng, _NOISE_S, _RATE)
-            made = Source(f"noise {recipe.seed}-{i}", "noise", False, _NOISE_S, kind, "procedural noise")
+            samples, kind = _make_sound(source, rng)
+            # Styles of music count as collections of their own.
+            origin = f"procedural {source}" + (f": {kind}" if source == "music" else "")
+            made = Source(f"{source} {recipe.seed}-{i}", source, False, _MADE_S, kind, origin)
             yield _piece(made, samples, samples, front_end)
             if i % 2:
                 yield _piece(made, samples, apply(samples, _RATE, random_chain(rng)), front_end)
@@ -123,6 +123,13 @@ def _pieces(recipe: Recipe, front_end: FrontEnd, rng: np.random.Generator) -> It
             made = replace(source, content="music", sung=True, origin=f"{kind} made from speech")
             altered = apply(sung, _RATE, random_chain(rng)) if rng.random() < 0.6 else sung
             yield _piece(made, sung, altered, front_end)
+
+
+def _make_sound(content: Content, rng: np.random.Generator) -> tuple[FloatArray, str]:
+    from earmark.train.noises import make_noise
+    from earmark.train.tunes import make_tune
+
+    return (make_noise if content == "noise" else make_tune)(rng, _MADE_S, _RATE)
 
 
 def _new_voice(samples: FloatArray, rng: np.random.Generator) -> FloatArray:

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 
 from earmark.card import DecodeOptions, ModelCard
-from earmark.features import FrontEnd
 from earmark.planner import PlanOptions
 from earmark.sources import Source, read_index, select
 from earmark.train.batches import Batch, make_batch
@@ -58,12 +57,11 @@ def train_detector(
     on_prepare, on_step : callable
         Told how far the preparation is, and every training step.
     """
-    front_end = FrontEnd()
     sources = training_sources(config.data)
     bank = load_bank(
-        sources, config.data, front_end, cache, seed=config.train.seed, jobs=jobs, report=on_prepare
+        sources, config.data, config.front_end, cache, seed=config.train.seed, jobs=jobs, report=on_prepare
     )
-    validation = held_out_batches(config, front_end, cache, jobs, _VALIDATION_BATCHES)
+    validation = held_out_batches(config, cache, jobs, _VALIDATION_BATCHES)
     if prepare_only:
         return None
     net = train(
@@ -81,9 +79,7 @@ def train_detector(
     return path
 
 
-def held_out_batches(
-    config: DetectorConfig, front_end: FrontEnd, cache: Path, jobs: int, n_batches: int
-) -> list[Batch]:
+def held_out_batches(config: DetectorConfig, cache: Path, jobs: int, n_batches: int) -> list[Batch]:
     """Mix fixed batches: of the held-out collections, or of plain training material if none is held out."""
     plain = replace(
         config.data,
@@ -94,6 +90,7 @@ def held_out_batches(
         sung_variants=0,
         singing_minutes=0.0,
         rap_minutes=0.0,
+        tune_minutes=0.0,
         noise_minutes=0.0,
     )
     chosen = select(
@@ -102,7 +99,7 @@ def held_out_batches(
         not_origins=config.data.unused,
         not_details=config.data.exclude,
     )
-    mixer = Mixer(load_bank(chosen, plain, front_end, cache, seed=0, jobs=jobs))
+    mixer = Mixer(load_bank(chosen, plain, config.front_end, cache, seed=0, jobs=jobs))
     # Another seed than any training step's; the same whatever the run's own.
     fixed = replace(config.train, seed=1_000_003, batch=TrainConfig().batch, chunk_s=TrainConfig().chunk_s)
     return [make_batch(mixer, PlanOptions(), fixed, i) for i in range(n_batches)]
@@ -122,7 +119,7 @@ def make_card(
         version=config.version,
         description=DESCRIPTION,
         labels=LABELS,
-        front_end=FrontEnd(),
+        front_end=config.front_end,
         context=net.context,
         decode=decoding,
         licence="MIT",
@@ -154,6 +151,7 @@ def attribution(sources: list[Source], data: DataConfig) -> tuple[dict[str, Any]
     made = {
         "singing made from the speech above": data.singing_minutes,
         "rap made from the speech above": data.rap_minutes,
+        "procedural music": data.tune_minutes,
         "procedural noise": data.noise_minutes,
     }
     rows += [

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from earmark.train.noises.parts import (
+from earmark.train.noises.struck import any_material, strike
+from earmark.train.synth.parts import (
     Array,
     Recipe,
     Rng,
@@ -29,8 +30,7 @@ from earmark.train.noises.parts import (
     tone,
     wander,
 )
-from earmark.train.noises.space import echo, passing
-from earmark.train.noises.struck import any_material, strike
+from earmark.train.synth.space import echo, passing
 
 
 def _drops(rate: tuple[float, float], hz: tuple[float, float], ground_db: float) -> Recipe:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from earmark.train.noises.parts import (
+from earmark.train.synth.parts import (
     Array,
     Recipe,
     Rng,
@@ -25,7 +25,7 @@ from earmark.train.noises.parts import (
     unit,
     wander,
 )
-from earmark.train.noises.space import passing
+from earmark.train.synth.space import passing
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,12 @@ import numpy.typing as npt
 from earmark.train.noises.ambience import AMBIENCE
 from earmark.train.noises.handled import HANDLED
 from earmark.train.noises.machines import MACHINES
-from earmark.train.noises.parts import (
+from earmark.train.noises.signals import SIGNALS
+from earmark.train.noises.sirens import SIRENS
+from earmark.train.noises.struck import STRUCK
+from earmark.train.noises.swarms import SWARMS
+from earmark.train.noises.throats import THROATS
+from earmark.train.synth.parts import (
     Array,
     Recipe,
     Rng,
@@ -23,12 +28,7 @@ from earmark.train.noises.parts import (
     normal,
     wander,
 )
-from earmark.train.noises.signals import SIGNALS
-from earmark.train.noises.sirens import SIRENS
-from earmark.train.noises.space import distant, recorded
-from earmark.train.noises.struck import STRUCK
-from earmark.train.noises.swarms import SWARMS
-from earmark.train.noises.throats import THROATS
+from earmark.train.synth.space import distant, recorded
 
 FloatArray = npt.NDArray[np.float32]
 Generator = Callable[[np.random.Generator, float, int], FloatArray]

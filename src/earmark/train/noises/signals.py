@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from earmark.train.noises.parts import (
+from earmark.train.synth.parts import (
     Array,
     Recipe,
     Rng,
@@ -23,7 +23,7 @@ from earmark.train.noises.parts import (
     tone,
     wander,
 )
-from earmark.train.noises.space import echo
+from earmark.train.synth.space import echo
 
 Spans = list[tuple[float, float]]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from earmark.train.noises.parts import (
+from earmark.train.noises.signals import timbre
+from earmark.train.synth.parts import (
     Array,
     Recipe,
     Rng,
@@ -19,8 +20,7 @@ from earmark.train.noises.parts import (
     sway,
     tone,
 )
-from earmark.train.noises.signals import timbre
-from earmark.train.noises.space import passing
+from earmark.train.synth.space import passing
 
 
 def _siren(rng: Rng, n: int, sr: int) -> Array:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from earmark.train.noises.parts import (
+from earmark.train.synth.parts import (
     Array,
     Recipe,
     Rng,
@@ -33,7 +33,7 @@ from earmark.train.noises.parts import (
     unit,
     wander,
 )
-from earmark.train.noises.space import echo
+from earmark.train.synth.space import echo
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from earmark.train.noises.parts import (
+from earmark.train.noises.throats import call
+from earmark.train.synth.parts import (
     Array,
     Recipe,
     Rng,
@@ -28,8 +29,7 @@ from earmark.train.noises.parts import (
     unit,
     wander,
 )
-from earmark.train.noises.space import echo
-from earmark.train.noises.throats import call
+from earmark.train.synth.space import echo
 
 
 def _syllable(rng: Rng, sr: int, low: float, high: float) -> Array:

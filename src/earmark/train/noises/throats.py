@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from earmark.train.noises.parts import (
+from earmark.train.synth.parts import (
     Array,
     Recipe,
     Rng,

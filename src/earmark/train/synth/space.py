@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from earmark.train.noises.parts import Array, Rng, band, between, chance, convolved, filtered, normal
+from earmark.train.synth.parts import Array, Rng, band, between, chance, convolved, filtered, normal
 
 
 def echo(rng: Rng, x: Array, sr: int, seconds: float, wet: float) -> Array:

@@ -1,4 +1,4 @@
-"""Building blocks of procedural noises: noise, pulses, tones, resonances, events, rooms.
+"""Building blocks of made sounds: noise, pulses, tones, resonances, events.
 
 Signals are float64, shape=(n_samples,); frequencies are in Hz, times in seconds.  Filters work on whole
 signals in the frequency domain, with causal responses so that attacks stay sharp.

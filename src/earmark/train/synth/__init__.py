@@ -1,0 +1,1 @@
+"""Building blocks of made sounds, for the procedural noises and tunes that a detector is trained on."""
