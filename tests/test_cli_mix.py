@@ -13,7 +13,7 @@ import pytest
 from earmark.audio import read_audio
 from earmark.audio_writer import AUDIO_FORMATS, write_audio
 from earmark.cli.app import run
-from earmark.errors import AudioError, ConfigError
+from earmark.errors import AudioError, ConfigError, EarmarkError
 from earmark.formats import read
 from earmark.programme import Event, Programme
 from earmark.sources import Source
@@ -167,6 +167,14 @@ def test_an_earlier_mix_is_kept_unless_forced(recordings: Path, tmp_path: Path) 
     assert (tmp_path / "mix.json").read_bytes() != before
 
 
+def test_a_forced_mix_leaves_nothing_of_the_earlier_one(recordings: Path, tmp_path: Path) -> None:
+    assert mix(recordings, tmp_path, "-n", "2", "-f", "csv", "-f", "rttm") == 0
+    (tmp_path / "mine.txt").touch()
+    assert mix(recordings, tmp_path, "--audio-format", "flac", "--force") == 0
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"mix.json", "mine.txt", "programme-0001.flac", "programme-0001.csv"}
+
+
 @pytest.mark.parametrize("suffix", AUDIO_FORMATS)
 def test_written_audio_reads_back_in_place(tmp_path: Path, suffix: str) -> None:
     noise = np.random.default_rng(0).standard_normal(3 * RATE)
@@ -193,8 +201,8 @@ def test_audio_beyond_full_scale_is_cut_and_wrong_targets_are_refused(tmp_path: 
         write_audio(tmp_path / "a.aiff", [0.0], RATE)
     with pytest.raises(AudioError, match="44100 Hz: libopus allows"):
         write_audio(tmp_path / "a.opus", [0.0], 44_100)
-    with pytest.raises(AudioError, match="cannot write"):
-        write_audio(tmp_path / "none" / "a.wav", [0.0], RATE)
+    with pytest.raises(EarmarkError, match=r"a\.wav' cannot be written: "):
+        write_audio(tmp_path / "loud.wav" / "a.wav", [0.0], RATE)
     with pytest.raises(AudioError, match="one mono channel"):
         write_audio(tmp_path / "a.wav", np.zeros((2, 5)), RATE)
     assert [f.name for f in tmp_path.iterdir()] == ["loud.wav"]

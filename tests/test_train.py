@@ -76,6 +76,20 @@ def test_what_is_masked_is_not_asked_for_and_what_nearly_is_gets_no_verdict(bank
     assert (music_under_talk(-30.0) == 1).all()
 
 
+def test_short_pauses_between_turns_are_speech(bank):
+    def turns(pause):
+        events = (
+            Event(0, 0.0, 2.0, 0.0, (0.0,), (-20.0,)),
+            Event(3, 2.0 + pause, 2.0, 0.0, (0.0,), (-20.0,)),
+        )
+        example = Mixer(bank).render(Programme(6.0, events), np.random.default_rng(1))
+        return example.labels[100 : round(50 * (2 + pause)), 0], example.heard[100:110, 0]
+
+    for labels in turns(0.4):
+        assert (labels == 1).all()
+    assert (turns(0.8)[0] == 0).all()
+
+
 def test_some_instrumental_music_is_two_pieces_at_once(bank):
     def layers(source):
         programme = Programme(4.0, (Event(source, 0.0, 4.0, 0.0, (0.0,), (-30.0,)),))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import IO
 
 import av
 import numpy as np
 import numpy.typing as npt
 
 from earmark.errors import AudioError, ConfigError
+from earmark.files import atomic_write
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,9 @@ def write_audio(path: str | os.PathLike[str], samples: npt.ArrayLike, sample_rat
     ConfigError
         If the format is not known.
     AudioError
-        If the file cannot be written, or its format does not allow the sample rate.
+        If the format does not allow the sample rate.
+    EarmarkError
+        If the file cannot be written.
     """
     target = Path(path)
     kind = _KINDS.get(target.suffix[1:].lower())
@@ -67,22 +69,12 @@ def write_audio(path: str | os.PathLike[str], samples: npt.ArrayLike, sample_rat
     signal = np.asarray(samples, dtype=np.float32)
     if signal.ndim != 1:
         raise AudioError(f"got samples of shape {signal.shape}; give one mono channel, shape (n_samples,)")
-    temporary = target.with_name(f".earmark-{secrets.token_hex(6)}.tmp")
-    try:
-        _encode(temporary, signal, sample_rate, kind)
-        os.replace(temporary, target)
-    except (OSError, av.error.FFmpegError) as err:
-        reason = (err.strerror or str(err)).lower()
-        raise AudioError(
-            f"cannot write '{target}': {reason}; name a file in a folder that can be written"
-        ) from err
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+    with atomic_write(target, binary=True) as file:
+        _encode(file, signal, sample_rate, kind)
 
 
-def _encode(path: Path, signal: npt.NDArray[np.float32], sample_rate: int, kind: _Kind) -> None:
-    with av.open(str(path), "w", format=kind.container) as container:
+def _encode(file: IO[bytes], signal: npt.NDArray[np.float32], sample_rate: int, kind: _Kind) -> None:
+    with av.open(file, "w", format=kind.container) as container:
         stream = container.add_stream(kind.codec, rate=sample_rate, layout="mono")
         if kind.kbps is not None:
             stream.bit_rate = kind.kbps * 1000

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
+from urllib.parse import SplitResult, urlsplit
 
 from earmark.errors import AudioError, EarmarkError
 
@@ -24,6 +25,23 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 def is_url(source: str) -> bool:
     """Tell whether a source is written as an address with a scheme, and no file has that name."""
     return bool(_SCHEME.match(source)) and not os.path.exists(source)
+
+
+def split_url(url: str) -> SplitResult:
+    """Take an http(s) address apart.
+
+    Raises
+    ------
+    AudioError
+        If it has another scheme.
+    """
+    parts = urlsplit(url)
+    if parts.scheme.lower() not in ("http", "https"):
+        raise AudioError(
+            f"'{url}': addresses may start with http:// or https://, not {parts.scheme}://; "
+            "download the recording and give the file"
+        )
+    return parts
 
 
 def open_binary(source: str | os.PathLike[str] | BinaryIO, resources: ExitStack) -> tuple[str, BinaryIO]:

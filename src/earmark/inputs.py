@@ -9,10 +9,10 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from earmark.errors import EarmarkError
-from earmark.files import is_url
+from earmark.files import is_url, split_url
 
 _SUFFIXES = frozenset(
     f".{suffix}"
@@ -49,7 +49,7 @@ class Input:
     relative: PurePath
 
 
-def expand(inputs: Sequence[str]) -> tuple[list[Input], list[InputError]]:
+def expand(inputs: Sequence[str]) -> tuple[list[Input], list[EarmarkError]]:
     """Find the recordings a user means.
 
     Parameters
@@ -63,11 +63,11 @@ def expand(inputs: Sequence[str]) -> tuple[list[Input], list[InputError]]:
     -------
     recordings : list of Input
         In the order given, folders and patterns sorted by path; each recording once.
-    problems : list of InputError
+    problems : list of EarmarkError
         One for each input, or folder below one, that gives nothing.
     """
     found: dict[str, Input] = {}
-    problems: list[InputError] = []
+    problems: list[EarmarkError] = []
     for given in inputs:
         try:
             for item in _expand_one(given, problems):
@@ -77,7 +77,7 @@ def expand(inputs: Sequence[str]) -> tuple[list[Input], list[InputError]]:
                     else os.path.realpath(item.source)
                 )
                 found.setdefault(key, item)
-        except InputError as err:
+        except EarmarkError as err:
             problems.append(err)
     return list(found.values()), problems
 
@@ -119,7 +119,7 @@ def plan_outputs(
     return plan
 
 
-def _expand_one(given: str, problems: list[InputError]) -> Iterator[Input]:
+def _expand_one(given: str, problems: list[EarmarkError]) -> Iterator[Input]:
     if given == "-":
         yield Input("-", "stdin", PurePath("stdin"))
     elif is_url(given):
@@ -137,18 +137,13 @@ def _expand_one(given: str, problems: list[InputError]) -> Iterator[Input]:
 
 
 def _url_name(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme.lower() not in ("http", "https"):
-        raise InputError(
-            f"'{url}': addresses may start with http:// or https://, not {parts.scheme}://; "
-            "download the recording and give the file"
-        )
+    parts = split_url(url)
     last = unquote(parts.path.rstrip("/").rpartition("/")[2])
     # It becomes a file name.
     return re.sub(r'[\x00-\x1f/\\:*?"<>|]', "_", last).strip(". ") or parts.hostname or "recording"
 
 
-def _in_folder(given: str, root: Path, problems: list[InputError]) -> Iterator[Input]:
+def _in_folder(given: str, root: Path, problems: list[EarmarkError]) -> Iterator[Input]:
     """Find audio and video files below a folder; places are relative to `root`."""
     empty, failed = True, len(problems)
 
@@ -170,7 +165,7 @@ def _in_folder(given: str, root: Path, problems: list[InputError]) -> Iterator[I
         )
 
 
-def _matching(pattern: str, problems: list[InputError]) -> Iterator[Input]:
+def _matching(pattern: str, problems: list[EarmarkError]) -> Iterator[Input]:
     matches = sorted(glob.glob(pattern, recursive=True))
     fixed = re.split(r"[*?[]", pattern, maxsplit=1)[0]
     root = Path(os.path.dirname(fixed))

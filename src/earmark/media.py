@@ -11,7 +11,6 @@ import re
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
-from urllib.parse import urlsplit
 
 import av
 import av.audio
@@ -19,7 +18,7 @@ import av.container
 import av.error
 
 from earmark.errors import AudioError
-from earmark.files import is_url, open_binary, peek, spooled
+from earmark.files import is_url, open_binary, peek, split_url, spooled
 
 # What an address, or a playlist behind it, may make FFmpeg open.
 _PROTOCOLS = "http,https,tcp,tls,httpproxy,crypto"
@@ -258,12 +257,7 @@ def _open_container(file: BinaryIO, name: str, advice: str) -> av.container.Inpu
 
 def _public_name(url: str) -> str:
     """Return an address fit for messages, i.e. without a password; only http and https are allowed."""
-    parts = urlsplit(url)
-    if parts.scheme.lower() not in ("http", "https"):
-        raise AudioError(
-            f"'{url}': addresses may start with http:// or https://, not {parts.scheme}://; "
-            "download the recording and give the file"
-        )
+    parts = split_url(url)
     return url.replace(f"{parts.netloc.rpartition('@')[0]}@", "", 1) if "@" in parts.netloc else url
 
 

@@ -112,7 +112,7 @@ def mix(
     except OSError as err:
         raise ConfigError(f"cannot make the folder '{out}' ({err.strerror}); name another one") from err
     desk = _Desk(sources)
-    made = []
+    earlier, made = _files_of(out / "mix.json"), []
     with AudioProgress([duration] * count) as progress:
         for i in range(count):
             spec = codecs[i % len(codecs)] if codecs else None
@@ -135,6 +135,8 @@ def mix(
     text = json.dumps(_record(sources, made, seed, options), indent=1, ensure_ascii=False)
     with atomic_write(out / "mix.json", binary=True) as file:
         file.write(f"{text}\n".encode("utf-8", "replace"))
+    for name in earlier - {name for m in made for name in (m.audio, *m.references)}:
+        (out / name).unlink(missing_ok=True)
     what = f"{count} programme{'s' * (count > 1)} of {duration:g} s"
     typer.echo(f"{what} in {out}: {_summary([m.timeline for m in made])}")
 
@@ -207,6 +209,16 @@ def _write_labels(timeline: Timeline, stem: Path, chosen: Format) -> str:
     path = stem.with_suffix(chosen.suffixes[0])
     write(timeline, path, chosen.name, **{k: v for k, v in wanted.items() if k in chosen.options})
     return path.name
+
+
+def _files_of(record: Path) -> set[str]:
+    """Return the names of the files that an earlier mix wrote beside its mix.json."""
+    try:
+        programmes = json.loads(record.read_text(encoding="utf-8"))["programmes"]
+        names = {name for row in programmes for name in (row["audio"], *row["references"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    return {name for name in names if Path(name).name == name}
 
 
 def _record(

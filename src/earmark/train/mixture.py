@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from earmark.activity import fill_gaps
 from earmark.features import mel_filters
 from earmark.programme import Event, Programme
-from earmark.render import FAINTEST_DB, MASKED_DB
+from earmark.render import FAINTEST_DB, MASKED_DB, PAUSES_S
 from earmark.train.bank import Bank
 
 FloatArray = npt.NDArray[np.float32]
@@ -102,7 +103,7 @@ class Mixer:
             heard = np.where(active, level + relative, _SILENT_DB)
             slot = levels[first : first + n, column]
             np.maximum(slot, heard, out=slot)
-        return Example(self._finish(power, rng), *_targets(levels))
+        return Example(self._finish(power, rng), *_targets(levels, hop))
 
     def _layers(self, programme: Programme, rng: np.random.Generator) -> list[Event]:
         """Lay other music over some of the music, which makes more and denser music of little."""
@@ -213,11 +214,12 @@ class Mixer:
 
 
 def _targets(
-    levels: FloatArray,
+    levels: FloatArray, hop_s: float
 ) -> tuple[FloatArray, FloatArray, FloatArray, npt.NDArray[np.bool_]]:
     """Turn levels, (T, 4) dBFS of speech, instrumental, noise and sung, into the targets of an example.
 
     A class is there by the rule of `earmark.render.label_cells`; close to its limits there is no verdict.
+    `hop_s` is the length of a frame, seconds.
     """
     speech, noise, sung_music = levels[:, 0], levels[:, 2], levels[:, 3]
     music = np.maximum(levels[:, 1], sung_music)
@@ -226,14 +228,18 @@ def _targets(
         [np.maximum(music, noise), np.maximum(speech, noise), np.maximum(speech, music)], axis=1
     )
     margin = np.minimum(classes - FAINTEST_DB, classes - others + MASKED_DB)
-    labels = np.where(np.abs(margin) < _UNSURE_DB, np.nan, margin > 0).astype(np.float32)
+    heard = np.stack(
+        [fill_gaps(on, round(pause / hop_s)) for on, pause in zip(margin.T > 0, PAUSES_S, strict=True)],
+        axis=1,
+    )
+    labels = np.where(np.abs(margin) < _UNSURE_DB, np.nan, heard).astype(np.float32)
     # Noise that is there, yet faint beside the rest, need not be found.
     labels[(labels[:, 2] == 1) & (noise < others[:, 2] - _FAINT_NOISE_DB), 2] = np.nan
     with_music = music > FAINTEST_DB
     both = with_music & (speech > FAINTEST_DB)
     ratio = np.where(both, np.clip(speech - music, -25, 30), np.nan).astype(np.float32)
     voice = (sung_music > FAINTEST_DB) & (sung_music > levels[:, 1] - 12)
-    return labels, ratio, np.where(with_music, voice, np.nan).astype(np.float32), margin > 0
+    return labels, ratio, np.where(with_music, voice, np.nan).astype(np.float32), heard
 
 
 def _shift_bands(mel: FloatArray, bands: float) -> FloatArray:
