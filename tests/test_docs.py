@@ -18,7 +18,7 @@ from earmark.model import DEFAULT_MODEL, embedded_models
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ["README.md", "examples/README.md", *(f"docs/{p.name}" for p in sorted((ROOT / "docs").glob("*.md")))]
-PYTHON_PAGES = ["README.md", "docs/python.md"]
+PYTHON_PAGES = ["README.md", "docs/python.md", "docs/score.md"]
 
 needs_model = pytest.mark.skipif(
     DEFAULT_MODEL not in embedded_models(), reason=f"no model '{DEFAULT_MODEL}' in the installed package"
@@ -104,6 +104,16 @@ def test_commands_on_the_example_succeed(capsys: pytest.CaptureFixture[str]) -> 
 def test_conversions_of_the_example_succeed() -> None:
     calls = [c for c in commands("docs/cli.md") if c[0] == "convert" and c[1] != "-"]
     assert len(calls) == 2
+    for arguments in calls:
+        assert run(arguments) == 0
+
+
+@pytest.mark.usefixtures("checkout")
+def test_scores_of_the_example_succeed() -> None:
+    calls = [c for c in commands("docs/score.md") if c[0] == "score" and "-" not in c]
+    assert len(calls) == 4
+    Path("marks").mkdir()
+    shutil.copy("examples/programme.csv", "marks")
     for arguments in calls:
         assert run(arguments) == 0
 

@@ -72,6 +72,16 @@ def test_joined_segments_carry_means_weighted_by_their_lengths() -> None:
     assert Timeline.merged([short, long]).segments == (Segment(0, 4, "speech", pytest.approx(0.8), 10.0),)
 
 
+def test_segments_that_touch_stay_apart_if_wanted() -> None:
+    rows = [Segment(0, 1, "speech"), Segment(1, 2, "speech"), Segment(1.5, 3, "speech"), Segment(3, 4, "ads")]
+    assert Timeline.merged(rows, touching=False).segments == (
+        Segment(0, 1, "speech"),
+        Segment(1, 3, "speech"),
+        Segment(3, 4, "ads"),
+    )
+    assert len(Timeline(rows[:2]).relabel({"speech": "talk"})) == 2
+
+
 def test_a_crop_keeps_the_times_of_the_recording() -> None:
     cropped = Timeline([A, B, C], 5, ["noise"]).crop(1.5, 3.5)
     assert cropped.segments == (

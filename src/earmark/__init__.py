@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from earmark.decode import StreamDecoder
     from earmark.detector import Detector, detect
     from earmark.errors import AnnotationError, AudioError, ConfigError, EarmarkError, ModelError
+    from earmark.evaluation.report import score
     from earmark.features import FrontEnd, MelStream, log_mel
     from earmark.model import Model, embedded_models
     from earmark.posteriors import Posteriors
@@ -45,6 +46,7 @@ __all__ = [
     "log_mel",
     "open_audio",
     "read_audio",
+    "score",
     "to_mono",
 ]
 
@@ -54,6 +56,7 @@ _MODULES = {
     "decode": ("StreamDecoder",),
     "detector": ("Detector", "detect"),
     "errors": ("AnnotationError", "AudioError", "ConfigError", "EarmarkError", "ModelError"),
+    "evaluation.report": ("score",),
     "features": ("FrontEnd", "MelStream", "log_mel"),
     "model": ("Model", "embedded_models"),
     "posteriors": ("Posteriors",),

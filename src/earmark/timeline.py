@@ -123,11 +123,17 @@ class Timeline:
         labels: Iterable[str] | None = None,
         source: str | None = None,
         warnings: Iterable[str] = (),
+        *,
+        touching: bool = True,
     ) -> Timeline:
-        """Build a timeline from segments that may overlap or touch within a label; such are joined."""
+        """Build a timeline from segments that may overlap within a label; such are joined.
+
+        So are those that only touch, unless `touching` is false.
+        """
+        max_gap = 0.0 if touching else -1.5e-9
         joined: list[Segment] = []
         for _, group in groupby(sorted(segments, key=lambda s: (s.label, s.start)), key=lambda s: s.label):
-            joined += _join(group, 0.0)
+            joined += _join(group, max_gap)
         return cls(joined, duration, labels, source, warnings)
 
     def __len__(self) -> int:
@@ -273,11 +279,16 @@ class Timeline:
         return cls(segments, end, labels)
 
     def relabel(self, names: Mapping[str, str]) -> Timeline:
-        """Rename labels; segments that come to share one are united."""
+        """Rename labels; segments that come to overlap are united, those that only touch stay apart."""
         renamed = [replace(s, label=names.get(s.label, s.label)) for s in self.segments]
         labels = tuple(names.get(label, label) for label in self.labels)
         return Timeline.merged(
-            renamed, self.duration, labels=labels, source=self.source, warnings=self.warnings
+            renamed,
+            self.duration,
+            labels=labels,
+            source=self.source,
+            warnings=self.warnings,
+            touching=False,
         )
 
 

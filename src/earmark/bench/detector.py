@@ -11,7 +11,7 @@ over programmes.  The parts:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,9 @@ from earmark.bench.report import Figure
 from earmark.chains import Effect, apply
 from earmark.detector import Detector
 from earmark.errors import ConfigError
-from earmark.metrics import Confusion, Counts, boundary_counts, label_counts
+from earmark.metrics import Counts, Rules, Score, label_counts
 from earmark.planner import plan
 from earmark.sources import Source
-from earmark.timeline import Timeline
 
 Step = Callable[[str], None]
 
@@ -40,58 +39,9 @@ CONDITIONS: Mapping[str, tuple[Effect, ...]] = {
 }
 
 _LABELS = ("speech", "music")
+_RULES = Rules(_LABELS, (COLLAR_S,))
 # Each part of one class is this share as long as the programmes.
 _PART = 0.25
-
-
-@dataclass(frozen=True)
-class Score:
-    """What was counted on some programmes; scores add up.
-
-    Parameters
-    ----------
-    states : Confusion
-        Cells by what is there and what is reported.
-    boundaries : mapping of str to Counts
-        By label: starts and ends within `COLLAR_S`.
-    """
-
-    states: Confusion
-    boundaries: Mapping[str, Counts]
-
-    @classmethod
-    def of(cls, reference: Timeline, estimate: Timeline) -> Score:
-        """Score one programme."""
-        return cls(
-            Confusion.of(reference, estimate),
-            {
-                label: boundary_counts(reference, estimate, label, collar=COLLAR_S)["boundary"]
-                for label in _LABELS
-            },
-        )
-
-    def __add__(self, other: Score) -> Score:
-        boundaries = {label: counts + other.boundaries[label] for label, counts in self.boundaries.items()}
-        return Score(self.states + other.states, boundaries)
-
-    def figures(self, group: str) -> list[Figure]:
-        """Return F of speech, music and overlap, accuracy of the four states, and F of the boundaries."""
-        names = {"speech": "speech F", "music": "music F", "both": "overlap F"}
-        found = [Figure(group, name, _f1(self.states.counts(label))) for label, name in names.items()]
-        found.append(Figure(group, "four-state accuracy", self.states.accuracy))
-        return found + [
-            Figure(group, f"{label} boundary F ({COLLAR_S:g} s)", _f1(counts))
-            for label, counts in self.boundaries.items()
-        ]
-
-    def details(self) -> dict[str, Any]:
-        """Return the counts, fit for JSON."""
-        return {
-            "hours": float(self.states.cells.sum() * 0.01 / 3600),
-            "states": self.states.cells.tolist(),
-            "segments": {label: _ratios(self.states.counts(label)) for label in (*_LABELS, "both")},
-            "boundaries": {label: _ratios(counts) for label, counts in self.boundaries.items()},
-        }
 
 
 def score_detector(
@@ -134,8 +84,8 @@ def score_detector(
     tell = on_step or (lambda _: None)
     studio = Studio(sources)
     scores = _score_programmes(studio, detector, 3600 * hours, seed, tell)
-    figures = [figure for name, score in scores.items() for figure in score.figures(name)]
-    details: dict[str, Any] = {name: score.details() for name, score in scores.items()}
+    figures = [figure for name, score in scores.items() for figure in _figures(name, score)]
+    details: dict[str, Any] = {name: _details(score) for name, score in scores.items()}
     for number, (name, part) in enumerate(PARTS.items(), start=1):
         if not part.possible(sources):
             continue
@@ -158,7 +108,7 @@ def _score_programmes(
         for name, chain in CONDITIONS.items():
             tell(f"programme {i + 1} of {len(lengths)}, {name}")
             estimate = detector.detect(apply(samples, SAMPLE_RATE, chain), SAMPLE_RATE)
-            score = Score.of(reference, estimate)
+            score = Score.of(reference, estimate, _RULES)
             scores[name] = scores[name] + score if name in scores else score
     return scores
 
@@ -189,6 +139,38 @@ def _part_figure(name: str, part: Part, asked: str, counts: Counts) -> Figure:
     return Figure(
         name, f"{asked} {'missed' if missed else 'reported'}", share if counts.n_reference else None
     )
+
+
+def _segments(score: Score) -> dict[str, Counts]:
+    """Return the cells of each label, and those with both at once."""
+    found = {label: part.segments for label, part in score.labels.items()}
+    return found if score.overlap is None else {**found, "both": score.overlap}
+
+
+def _boundaries(score: Score) -> dict[str, Counts]:
+    return {label: part.collars[COLLAR_S].boundaries for label, part in score.labels.items()}
+
+
+def _figures(group: str, score: Score) -> list[Figure]:
+    """Return F of speech, music and overlap, accuracy of the four states, and F of the boundaries."""
+    names = {"speech": "speech F", "music": "music F", "both": "overlap F"}
+    found = [Figure(group, names[label], _f1(counts)) for label, counts in _segments(score).items()]
+    if score.states is not None:
+        found.append(Figure(group, "four-state accuracy", score.states.accuracy))
+    return found + [
+        Figure(group, f"{label} boundary F ({COLLAR_S:g} s)", _f1(counts))
+        for label, counts in _boundaries(score).items()
+    ]
+
+
+def _details(score: Score) -> dict[str, Any]:
+    """Return the counts, fit for JSON."""
+    return {
+        "hours": score.seconds / 3600,
+        "states": None if score.states is None else score.states.cells.tolist(),
+        "segments": {label: _ratios(counts) for label, counts in _segments(score).items()},
+        "boundaries": {label: _ratios(counts) for label, counts in _boundaries(score).items()},
+    }
 
 
 def _f1(counts: Counts) -> float | None:

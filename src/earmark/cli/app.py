@@ -23,6 +23,7 @@ from earmark.errors import ConfigError, EarmarkError, ModelError
 COMMANDS = {
     "detect": "Mark speech and music in recordings.",
     "convert": "Convert annotations from one format to another.",
+    "score": "Score annotations against references.",
     "mix": "Make programmes with exact labels out of speech and music files.",
     "models": "List the models and show their cards.",
     "train": "Train a detector. [dim]Needs the extra: pip install 'earmark\\[train]'[/dim]",

@@ -8,7 +8,6 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 
 from earmark.errors import AnnotationError
@@ -145,7 +144,7 @@ class Rows:
         warnings: Sequence[str] = (),
     ) -> Timeline:
         """Return what was collected; a duration that is too short is raised, with a warning."""
-        segments = _disjoint(self._segments)
+        segments = Timeline.merged(self._segments, touching=False).segments
         notes = [
             f"'{self.origin}'{_place(places[0])}: {what} was left out"
             + (f", and {len(places) - 1} more like it" if len(places) > 1 else "")
@@ -170,24 +169,3 @@ def _place(where: int | str | None) -> str:
     if where is None:
         return ""
     return f" line {where}" if isinstance(where, int) else f" {where}"
-
-
-def _disjoint(segments: Iterable[Segment]) -> list[Segment]:
-    """Join segments of a label where they overlap; those that only touch stay apart."""
-    kept: list[Segment] = []
-    ordered = sorted(segments, key=lambda s: (s.label, s.start, s.end))
-    for _, group in groupby(ordered, key=lambda s: s.label):
-        cluster: list[Segment] = []
-        end = 0.0
-        for segment in group:
-            if cluster and segment.start >= end - 1e-9:
-                kept += _united(cluster)
-                cluster = []
-            cluster.append(segment)
-            end = max(end, segment.end)
-        kept += _united(cluster)
-    return kept
-
-
-def _united(cluster: list[Segment]) -> Iterable[Segment]:
-    return cluster if len(cluster) == 1 else Timeline.merged(cluster).segments

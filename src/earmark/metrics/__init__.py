@@ -2,6 +2,18 @@
 
 from earmark.metrics.counts import Counts
 from earmark.metrics.events import boundary_counts, event_counts
+from earmark.metrics.score import EventScore, LabelScore, Rules, Score
 from earmark.metrics.segments import STATES, Confusion, label_counts
 
-__all__ = ["STATES", "Confusion", "Counts", "boundary_counts", "event_counts", "label_counts"]
+__all__ = [
+    "STATES",
+    "Confusion",
+    "Counts",
+    "EventScore",
+    "LabelScore",
+    "Rules",
+    "Score",
+    "boundary_counts",
+    "event_counts",
+    "label_counts",
+]

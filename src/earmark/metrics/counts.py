@@ -44,6 +44,11 @@ class Counts:
         return self.tp + self.fp
 
     @property
+    def n_all(self) -> int:
+        """Items in all."""
+        return self.tp + self.fp + self.fn + self.tn
+
+    @property
     def precision(self) -> float:
         """Share of the estimate that is right."""
         return _ratio(self.tp, self.n_estimated)
@@ -61,7 +66,7 @@ class Counts:
     @property
     def accuracy(self) -> float:
         """Share of all cells that are right."""
-        return _ratio(self.tp + self.tn, self.tp + self.fp + self.fn + self.tn)
+        return _ratio(self.tp + self.tn, self.n_all)
 
     @property
     def false_share(self) -> float:
@@ -90,7 +95,7 @@ class Counts:
             "precision": self.n_estimated,
             "recall": self.n_reference,
             "f1": self.n_reference + self.n_estimated,
-            "accuracy": self.tp + self.fp + self.fn + self.tn,
+            "accuracy": self.n_all,
             "false_share": self.fp + self.tn,
             "missed_share": self.n_reference,
             "insertion_rate": self.n_reference,

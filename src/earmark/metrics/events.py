@@ -1,31 +1,27 @@
 """Boundaries and whole events, matched one to one within a collar.
 
-Matching is optimal: no other assignment has more hits.  Segments of a label do not overlap, so the
-estimates an item may be matched to are neighbours in time, and Glover's rule [1]_ finds an optimum in
-one pass: give each estimate to the candidate whose last chance comes first.
+Matching is optimal: no other assignment has more hits (`earmark.metrics.matching`).  A segment that
+starts with the recording or ends with it counts like any other, as in MIREX 2018.
 
-A segment that starts with the recording or ends with it counts like any other, as in MIREX 2018.
+Collars are inclusive.  Where a distance equals the collar but for the last bits of a float, events are
+decided as by sed_eval [1]_, ``abs(a - b) <= collar``, and boundaries as by mir_eval [2]_,
+``b - collar <= a <= b + collar``, so that both give the figures of these tools to the last count.
 
 References
 ----------
-.. [1] Glover, "Maximum matching in a convex bipartite graph", Naval Research Logistics 14, 1967.
+.. [1] Mesaros, Heittola, Virtanen, "Metrics for polyphonic sound event detection",
+       Applied Sciences 6(6), 2016.
+.. [2] Raffel et al., "mir_eval: a transparent implementation of common MIR metrics", ISMIR 2014.
 """
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
-
 import numpy as np
-import numpy.typing as npt
 
 from earmark.errors import ConfigError
 from earmark.metrics.counts import Counts
+from earmark.metrics.matching import Floats, distances_within, largest_matching, windows
 from earmark.timeline import Timeline
-
-Floats = npt.NDArray[np.floating]
-
-# Seconds: a distance equal to the collar but for the last bits of a float is a hit.
-_SLACK = 1e-7
 
 
 def boundary_counts(
@@ -45,16 +41,19 @@ def boundary_counts(
     Returns
     -------
     dict of str to Counts
-        "onset", "offset" and their sum, "boundary".
+        "onset", "offset" and their sum, "boundary".  The first two are those of
+        ``mir_eval.onset.f_measure`` with ``window=collar``.
 
     Raises
     ------
     ConfigError
-        If the collar is negative.
+        If the collar is negative or not finite.
     """
-    _check(collar)
+    check_amount("collar", collar)
     a, b = _intervals(reference, label), _intervals(estimate, label)
-    onset, offset = (_counts(a, b, _within(a[:, k], b[:, k], collar)) for k in (0, 1))
+    onset, offset = (
+        _counts(largest_matching(*windows(b[:, k], a[:, k], collar), len(a)), len(a), len(b)) for k in (0, 1)
+    )
     return {"onset": onset, "offset": offset, "boundary": onset + offset}
 
 
@@ -78,58 +77,41 @@ def event_counts(
     offsets : bool
         Whether the end must fit too.
     offset_share : float
-        An end may lie off by this share of the reference's length, if that is more than the collar.
+        An end may lie off by this share of the reference's length, if that is more than the collar
+        (``percentage_of_length`` of sed_eval).
 
     Raises
     ------
     ConfigError
-        If the collar or the share is negative.
+        If the collar or the share is negative or not finite.
     """
-    _check(collar)
-    _check(offset_share)
+    check_amount("collar", collar)
+    check_amount("offset share", offset_share)
     a, b = _intervals(reference, label), _intervals(estimate, label)
-    first, last = _within(a[:, 0], b[:, 0], collar)
+    first, last = distances_within(a[:, 0], b[:, 0], collar)
     if offsets:
         tolerance = np.maximum(collar, offset_share * (a[:, 1] - a[:, 0]))
-        first_by_end, last_by_end = _within(a[:, 1], b[:, 1], tolerance)
+        first_by_end, last_by_end = distances_within(a[:, 1], b[:, 1], tolerance)
         first, last = np.maximum(first, first_by_end), np.minimum(last, last_by_end)
-    return _counts(a, b, (first, last))
+    return _counts(largest_matching(first, last, len(b)), len(a), len(b))
 
 
-def _check(amount: float) -> None:
-    if amount < 0:
-        raise ConfigError(f"collar or share of {amount}: give 0 or more, usually a collar of 0.5 s")
+def check_amount(name: str, amount: float) -> None:
+    """Refuse a collar or share that is negative or not finite.
+
+    Raises
+    ------
+    ConfigError
+        If it is.
+    """
+    if not 0 <= amount < np.inf:
+        usual = "usually a collar of 0.5 s" if name == "collar" else "usually 0 or 0.2"
+        raise ConfigError(f"{name} {amount:g}: give 0 or more, {usual}")
 
 
 def _intervals(timeline: Timeline, label: str) -> Floats:
     return np.array([(s.start, s.end) for s in timeline if s.label == label], np.float64).reshape(-1, 2)
 
 
-def _within(reference: Floats, estimate: Floats, tolerance: float | Floats) -> tuple[Floats, Floats]:
-    """Return, for each reference time, the range [first, last) of estimates that are near enough."""
-    first = np.searchsorted(estimate, reference - tolerance - _SLACK, side="left")
-    last = np.searchsorted(estimate, reference + tolerance + _SLACK, side="right")
-    return first, last  # type: ignore[return-value]
-
-
-def _counts(reference: Floats, estimate: Floats, candidates: tuple[Floats, Floats]) -> Counts:
-    hits = _match(*candidates, len(estimate))
-    return Counts(hits, len(estimate) - hits, len(reference) - hits)
-
-
-def _match(first: Floats, last: Floats, n_estimates: int) -> int:
-    """Size of the largest one-to-one matching of items to estimates in their ranges [first, last)."""
-    order = np.argsort(first, kind="stable").tolist()
-    starts, ends = first.tolist(), last.tolist()
-    waiting: list[int] = []
-    hits = at = 0
-    for estimate in range(n_estimates):
-        while at < len(order) and starts[order[at]] <= estimate:
-            heappush(waiting, ends[order[at]])
-            at += 1
-        while waiting and waiting[0] <= estimate:
-            heappop(waiting)
-        if waiting:
-            heappop(waiting)
-            hits += 1
-    return hits
+def _counts(hits: int, n_reference: int, n_estimated: int) -> Counts:
+    return Counts(hits, n_estimated - hits, n_reference - hits)

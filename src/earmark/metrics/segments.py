@@ -1,8 +1,11 @@
 """Segment-based scores: reference and estimate compared in cells of 10 ms.
 
 A segment fills the cells from ``floor(start / hop)`` to ``ceil(end / hop)``, as in the MIREX 2018 task
-"Music and/or Speech Detection" (computed there with sed_eval [1]_).  Unlike sed_eval, a time that lies
-on the grid but for the last bits of its float does not fill one cell more.
+"Music and/or Speech Detection" (computed there with sed_eval [1]_).  The quotients are taken as floats
+give them, as in sed_eval, so that every count is the same: 0.29 / 0.01 is a little less than 29, and a
+segment from 0.29 s on begins in cell 28.
+
+Cells are counted in runs, never one by one, so memory and time do not grow with the recording.
 
 References
 ----------
@@ -12,20 +15,21 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from earmark.errors import ConfigError
+from earmark.errors import AnnotationError, ConfigError
 from earmark.metrics.counts import Counts
 from earmark.timeline import Timeline
 
 STATES = ("neither", "speech", "music", "both")
+HOP_S = 0.01
 
-_HOP_S = 0.01
-# In cells: far above the error of a float, far below any time that is meant.
-_SLACK = 1e-5
+# Beyond, floats no longer tell one cell from the next.
+_MOST_CELLS = 2**53
 
 
 def label_counts(
@@ -35,7 +39,7 @@ def label_counts(
     *,
     estimate_label: str | None = None,
     duration: float | None = None,
-    hop_s: float = _HOP_S,
+    hop_s: float = HOP_S,
 ) -> Counts:
     """Count the cells of one label.
 
@@ -49,7 +53,7 @@ def label_counts(
         Label to look for in the estimate, by default the same; with "noise" and "speech", recall is the
         share of the noise during which speech is reported.
     duration : float, optional
-        Seconds to compare; by default the longer of both timelines.
+        Seconds to compare; by default those of the longer timeline.
     hop_s : float
         Length of a cell, seconds.
 
@@ -57,13 +61,13 @@ def label_counts(
     ------
     ConfigError
         If `hop_s` is not positive.
+    AnnotationError
+        If the times are too large to be seconds.
     """
     n_cells = _n_cells(reference, estimate, duration, hop_s)
-    a = rasterise(reference, label, n_cells, hop_s)
-    b = rasterise(estimate, estimate_label or label, n_cells, hop_s)
-    tp, in_reference, in_estimate = (int(np.count_nonzero(x)) for x in (a & b, a, b))
-    fp, fn = in_estimate - tp, in_reference - tp
-    return Counts(tp, fp, fn, n_cells - tp - fp - fn)
+    tracks = (_cells(reference, label, hop_s), _cells(estimate, estimate_label or label, hop_s))
+    tn, fn, fp, tp = _tally(tracks, n_cells)
+    return Counts(tp, fp, fn, tn)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,16 +89,12 @@ class Confusion:
         estimate: Timeline,
         *,
         duration: float | None = None,
-        hop_s: float = _HOP_S,
+        hop_s: float = HOP_S,
     ) -> Confusion:
         """Compare the labels "speech" and "music" of two timelines; parameters as of `label_counts`."""
         n_cells = _n_cells(reference, estimate, duration, hop_s)
-        a, b = (
-            rasterise(t, "speech", n_cells, hop_s).astype(np.uint8)
-            + 2 * rasterise(t, "music", n_cells, hop_s).astype(np.uint8)
-            for t in (reference, estimate)
-        )
-        return cls(np.bincount(4 * a + b, minlength=16).reshape(4, 4).astype(np.int64))
+        tracks = [_cells(t, label, hop_s) for t in (estimate, reference) for label in ("speech", "music")]
+        return cls(np.array(_tally(tracks, n_cells), np.int64).reshape(4, 4))
 
     def __add__(self, other: Confusion) -> Confusion:
         return Confusion(self.cells + other.cells)
@@ -129,18 +129,28 @@ class Confusion:
         return dict(zip(STATES, (columns / max(1, columns.sum())).tolist(), strict=True))
 
 
-def rasterise(timeline: Timeline, label: str, n_cells: int, hop_s: float = _HOP_S) -> npt.NDArray[np.bool_]:
-    """Fill the cells a label touches, bool, shape=(n_cells,)."""
-    cells = np.zeros(n_cells, dtype=bool)
-    for segment in timeline:
-        if segment.label == label:
-            first = int(np.floor(segment.start / hop_s + _SLACK))
-            cells[first : int(np.ceil(segment.end / hop_s - _SLACK))] = True
-    return cells
-
-
 def _n_cells(reference: Timeline, estimate: Timeline, duration: float | None, hop_s: float) -> int:
-    if not hop_s > 0:
+    if not 0 < hop_s < np.inf:
         raise ConfigError(f"cells of {hop_s} s: give a length above 0, usually 0.01")
     seconds = max(reference.duration, estimate.duration) if duration is None else duration
-    return int(np.ceil(seconds / hop_s - _SLACK))
+    if seconds / hop_s >= _MOST_CELLS:
+        raise AnnotationError(f"a timeline of {seconds:g} s is too long to be compared; times are in seconds")
+    return int(np.ceil(seconds / hop_s))
+
+
+def _cells(timeline: Timeline, label: str, hop_s: float) -> npt.NDArray[np.float64]:
+    """Return the ranges of cells the segments of a label touch: whole numbers, shape=(n, 2)."""
+    times = np.array([(s.start, s.end) for s in timeline if s.label == label], np.float64).reshape(-1, 2)
+    return np.stack([np.floor(times[:, 0] / hop_s), np.ceil(times[:, 1] / hop_s)], axis=1)
+
+
+def _tally(tracks: Sequence[npt.NDArray[np.float64]], n_cells: int) -> list[int]:
+    """Count the first `n_cells` by which tracks fill them; track k adds 2**k to the place in the list."""
+    clipped = [np.minimum(track, n_cells) for track in tracks]
+    edges = np.unique(np.concatenate([[0, n_cells], *(track.ravel() for track in clipped)]))
+    codes = np.zeros(len(edges), np.intp)
+    for k, track in enumerate(clipped):
+        starts, ends = (np.bincount(np.searchsorted(edges, t), minlength=len(edges)) for t in track.T)
+        codes += (np.cumsum(starts - ends) > 0).astype(np.intp) << k
+    runs = np.bincount(codes[:-1], weights=np.diff(edges), minlength=2 ** len(tracks))
+    return [int(cells) for cells in runs]
