@@ -20,8 +20,23 @@ app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 
 @app.callback(invoke_without_command=True)
-def models(context: typer.Context) -> None:
+def models(
+    context: typer.Context,
+    architectures: Annotated[
+        bool,
+        typer.Option(
+            "--architectures",
+            help="List the published networks in earmark.train.models. [dim]Needs the extra 'train'.[/dim]",
+        ),
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the architectures as JSON.")] = False,
+) -> None:
     """List the models that come with earmark; `show` prints a card."""
+    if architectures and context.invoked_subcommand is None:
+        _list_architectures(json)
+        return
+    if architectures or json:
+        raise typer.BadParameter("--architectures stands alone, --json only with it or after show")
     if context.invoked_subcommand is not None:
         return
     from earmark.model import Model, embedded_models
@@ -52,6 +67,39 @@ def show(
         typer.echo(card.to_json())
     else:
         _print_card(card, _size(model))
+
+
+def _list_architectures(json: bool) -> None:
+    """Print the registry of architectures, with the parameters of each."""
+    from json import dumps
+
+    from earmark.train.models import ARCHITECTURES, published_parameters
+
+    if json:
+        listed = [
+            {
+                "name": a.name,
+                "paper": a.paper,
+                "summary": a.summary,
+                "input": a.input,
+                "output": a.output,
+                "classes": a.n_classes,
+                "parameters": published_parameters(a.name),
+                "parameters_by_head": {head: published_parameters(a.name, head) for head in a.heads},
+            }
+            for a in ARCHITECTURES.values()
+        ]
+        typer.echo(dumps(listed, indent=2, ensure_ascii=False))
+        return
+    from earmark.terminal import make_console
+
+    table = _table("name", "paper", "input", "output", "classes", "parameters")
+    for column in table.columns[-2:]:
+        column.justify = "right"
+    for a in ARCHITECTURES.values():
+        parameters = f"{published_parameters(a.name):,}"
+        table.add_row(a.name, a.paper, a.input, a.output, str(a.n_classes), parameters)
+    make_console().print(table)
 
 
 def _size(name_or_path: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -165,12 +166,23 @@ def load_config(path: Path, overrides: tuple[str, ...] = ()) -> DetectorConfig:
 
 def _build(kind: Any, values: dict[str, Any], where: str) -> Any:
     """Fill a dataclass from a table, recursively, checking keys and types."""
-    hints = get_type_hints(kind)
+    return kind(**checked_values(get_type_hints(kind), values, where))
+
+
+def checked_values(hints: Mapping[str, Any], values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return the values of a table with the types of their hints: tuples for lists, dataclasses for tables.
+
+    Raises
+    ------
+    ConfigError
+        For a key that has no hint, or a value of another type; the text names `where`.
+    """
     filled: dict[str, Any] = {}
     for key, value in values.items():
         if key not in hints:
             near = difflib.get_close_matches(key, hints, 1)
-            hint = f"did you mean '{near[0]}'?" if near else f"allowed are {', '.join(hints)}"
+            allowed = f"allowed are {', '.join(hints)}" if hints else "it has none"
+            hint = f"did you mean '{near[0]}'?" if near else allowed
             raise ConfigError(f"unknown key '{key}' in {where}; {hint}")
         hint_type = hints[key]
         if dataclasses.is_dataclass(hint_type):
@@ -179,7 +191,7 @@ def _build(kind: Any, values: dict[str, Any], where: str) -> Any:
             filled[key] = _build(hint_type, value, f"[{key}] of {where}")
         elif getattr(hint_type, "__origin__", None) is tuple:
             item = hint_type.__args__[0]
-            if not isinstance(value, list) or not all(type(v) is item for v in value):
+            if not isinstance(value, list | tuple) or not all(type(v) is item for v in value):
                 raise ConfigError(f"'{key}' in {where} must be a list of {item.__name__}, got {value!r}")
             filled[key] = tuple(value)
         else:
@@ -188,4 +200,4 @@ def _build(kind: Any, values: dict[str, Any], where: str) -> Any:
             if type(value) is not hint_type:
                 raise ConfigError(f"'{key}' in {where} must be {hint_type.__name__}, got {value!r}")
             filled[key] = value
-    return kind(**filled)
+    return filled

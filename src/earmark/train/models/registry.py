@@ -1,0 +1,283 @@
+"""Which architectures there are, by name, each as its paper has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from torch import nn
+
+from earmark.train.models.allconv import AllConv
+from earmark.train.models.dnn import Dnn
+from earmark.train.models.gro import GroCnn
+from earmark.train.models.ina import InaSm, InaSmn
+from earmark.train.models.jang import Jang
+from earmark.train.models.papakostas import Papakostas
+from earmark.train.models.swishnet import SwishNet
+from earmark.train.models.tcn import FrameTcn, PatchTcn
+from earmark.train.models.tvsm import TvsmCrnn
+from earmark.train.models.vgg import VggLike
+
+HEADS = ("classes", "mtl", "c-mtl", "binary")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """An architecture as its paper has it.
+
+    Parameters
+    ----------
+    name : str
+        What configurations call it.
+    paper : str
+        Who published it and, in brackets, who compares with it.
+    summary : str
+        What it is, in a few words.
+    shape : tuple of int
+        Rows (bands, bins, coefficients) and frames of a patch.
+    features : str
+        What the rows are.
+    n_classes : int
+        Classes of the paper.
+    build : callable
+        For 'patch', the `Trunk`, made of a shape and options; for 'frames', the whole network, made of a
+        shape, a number of classes and options.
+    options : mapping
+        What tells it from others of its family.
+    output : str
+        'patch': logits (B, n_classes), any of `HEADS`.  'frames': logits (B, T, n_classes), T is free.
+    """
+
+    name: str
+    paper: str
+    summary: str
+    shape: tuple[int, int]
+    features: str
+    n_classes: int
+    build: Callable[..., nn.Module]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    output: Literal["patch", "frames"] = "patch"
+
+    @property
+    def input(self) -> str:
+        """The input in words, e.g. ``(21, 68) log-mel``."""
+        frames = self.shape[1] if self.output == "patch" else "T"
+        return f"({self.shape[0]}, {frames}) {self.features}"
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The heads it can bear."""
+        return HEADS if self.output == "patch" else HEADS[:1]
+
+
+_LEMAIRE = "Lemaire & Holzapfel 2019"
+
+ARCHITECTURES: dict[str, Architecture] = {
+    a.name: a
+    for a in (
+        Architecture(
+            "ina-sm",
+            "Doukhan et al. 2018 (KC; BHA B1)",
+            "INA's MIREX 2018 net, dense layers of 512",
+            (21, 68),
+            "log-mel, normalised per patch",
+            3,
+            InaSm,
+        ),
+        Architecture(
+            "ina-smn",
+            "Doukhan et al. 2018 (KC)",
+            "inaSpeechSegmenter's speech, music and noise net, dense layers of 256",
+            (21, 68),
+            "log-mel, normalised per patch",
+            3,
+            InaSmn,
+        ),
+        Architecture(
+            "swishnet-slim",
+            "Hussain & Haque 2018 (KC)",
+            "gated causal convolutions with skips",
+            (20, 98),
+            "MFCC",
+            3,
+            SwishNet,
+        ),
+        Architecture(
+            "swishnet-wide",
+            "Hussain & Haque 2018 (KC)",
+            "SwishNet with twice the channels",
+            (20, 98),
+            "MFCC",
+            3,
+            SwishNet,
+            {"width": 2},
+        ),
+        Architecture(
+            "vgg-like",
+            "Kehling & Cano (KC)",
+            "two pairs of convolutions, two dense layers",
+            (128, 10),
+            "log-mel",
+            2,
+            VggLike,
+        ),
+        Architecture(
+            "dnn", "Kehling & Cano (KC)", "one dense layer on a flattened patch", (128, 10), "log-mel", 2, Dnn
+        ),
+        Architecture(
+            "papakostas",
+            "Papakostas & Giannakopoulos 2018 (BHA B2)",
+            "three convolutions, two dense layers of 4096",
+            (201, 68),
+            "spectrogram",
+            3,
+            Papakostas,
+        ),
+        Architecture(
+            "lemaire-b3",
+            f"{_LEMAIRE} (BHA B3)",
+            "non-causal TCN, as BHA tuned it",
+            (80, 68),
+            "log-mel",
+            3,
+            PatchTcn,
+        ),
+        Architecture(
+            "lemaire-ctcn",
+            _LEMAIRE,
+            "causal TCN, exp3 of the published code",
+            (80, 270),
+            "log-mel",
+            2,
+            FrameTcn,
+            {
+                "filters": (32, 16),
+                "kernel": 13,
+                "dilations": (1, 2, 4, 8, 16),
+                "stacks": 6,
+                "dropout": 0.0764055,
+                "causal": True,
+            },
+            "frames",
+        ),
+        Architecture(
+            "lemaire-nctcn",
+            _LEMAIRE,
+            "non-causal TCN, exp4 of the published code",
+            (80, 270),
+            "log-mel",
+            2,
+            FrameTcn,
+            {
+                "filters": (16, 32),
+                "kernel": 17,
+                "dilations": (1, 2, 4, 8),
+                "stacks": 7,
+                "dropout": 0.075669,
+            },
+            "frames",
+        ),
+        Architecture(
+            "lemaire-final2",
+            _LEMAIRE,
+            "large non-causal TCN, final_2 of the published code",
+            (80, 270),
+            "log-mel",
+            2,
+            FrameTcn,
+            {
+                "filters": (64, 64, 64, 16, 64),
+                "kernel": 39,
+                "dilations": (1, 2, 4, 8, 16, 32, 64),
+                "stacks": 6,
+                "dropout": 0.0397157,
+            },
+            "frames",
+        ),
+        Architecture(
+            "lemaire-final3",
+            _LEMAIRE,
+            "far-seeing non-causal TCN, final_3 of the published code",
+            (80, 270),
+            "log-mel",
+            2,
+            FrameTcn,
+            {
+                "filters": (16, 32),
+                "kernel": 19,
+                "dilations": (1, 2, 4, 8, 16, 32, 64, 128, 256),
+                "stacks": 3,
+                "dropout": 0.135883,
+            },
+            "frames",
+        ),
+        Architecture(
+            "jang",
+            "Jang et al. 2019 (BHA B4)",
+            "learned mel kernels, convolutions, dense layers",
+            (257, 68),
+            "log spectrogram",
+            3,
+            Jang,
+        ),
+        Architecture(
+            "jang-nofc",
+            "Jang et al. 2019 (BHA B4 NoFC)",
+            "learned mel kernels, convolutions",
+            (257, 68),
+            "log spectrogram",
+            3,
+            Jang,
+            {"dense": False, "pool": "valid"},
+        ),
+        Architecture(
+            "jang-hp",
+            "Bhattacharjee et al. (BHA B4-MTL NoFC)",
+            "learned mel kernels for harmonic and percussive part, convolutions",
+            (514, 68),
+            "log spectrograms, harmonic above percussive",
+            3,
+            Jang,
+            {"dense": False, "n_mels": 120, "streams": 2, "penalty": "all"},
+        ),
+        Architecture(
+            "all-conv",
+            "Bhatia & Thakur (ALL)",
+            "convolutions with learned pooling",
+            (40, 5),
+            "mel spectrogram in dB",
+            2,
+            AllConv,
+        ),
+        Architecture(
+            "gro-t3",
+            "Grollmisch et al. (GRO T3)",
+            "four convolutions, maxima over the patch",
+            (80, 140),
+            "log-mel, normalised per cell",
+            4,
+            GroCnn,
+        ),
+        Architecture(
+            "gro-t1",
+            "Grollmisch et al. (GRO T1)",
+            "gro-t3 on linear frequencies",
+            (257, 34),
+            "log spectrogram, normalised per cell",
+            5,
+            GroCnn,
+        ),
+        Architecture(
+            "tvsm-crnn",
+            "Hung et al. 2022",
+            "convolutions and two recurrent layers; weights are published",
+            (128, 625),
+            "mel, PCEN",
+            2,
+            TvsmCrnn,
+            {},
+            "frames",
+        ),
+    )
+}
