@@ -127,7 +127,8 @@ def test_commands_and_options_exist(
         if arguments[0].startswith("-"):
             continue
         assert arguments[0] in COMMANDS
-        path = arguments[: 2 if arguments[0] == "bench" or arguments[:2] == ["models", "show"] else 1]
+        nested = arguments[0] in ("bench", "models", "datasets") and arguments[1:2]
+        path = arguments[: 2 if nested and not arguments[1].startswith("-") else 1]
         assert run([*path, "--help"]) == 0
         shown = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", capsys.readouterr().out))
         used = {word for word in arguments[len(path) :] if re.match(r"--?[a-z]", word)}

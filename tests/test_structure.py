@@ -11,7 +11,7 @@ FLOORS = [
     {"features", "timeline", "files", "pool", "codecs", "sources", "mixdown", "audio_writer"},
     {"card", "inputs", "media", "activity", "samples", "planner", "terminal", "metrics"},
     {"posteriors", "audio", "effects", "render", "progress", "model", "decode", "formats"},
-    {"chains", "detector", "evaluation"},
+    {"chains", "detector", "evaluation", "datasets"},
     {"jobs", "train", "__init__"},
     {"bench"},
     {"cli", "__main__"},

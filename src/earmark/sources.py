@@ -79,19 +79,9 @@ def read_index(csv_path: str | Path) -> list[Source]:
     ConfigError
         If the index, one of its columns or one of the recordings is missing, or a number is none.
     """
-    path = Path(csv_path).absolute()
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                raise ConfigError(
-                    f"index '{csv_path}' has no column {', '.join(missing)}; it needs {', '.join(_COLUMNS)}"
-                )
-            rows = [(reader.line_num, row) for row in reader if row["content"] in CONTENTS]
-    except (OSError, UnicodeDecodeError, csv.Error) as err:
-        raise ConfigError(f"index '{csv_path}' cannot be read ({err}); give a CSV file in UTF-8") from err
-    sources = [_from_row(row, path.parent, f"index '{csv_path}', line {line}") for line, row in rows]
+    rows = [(line, row) for line, row in index_rows(csv_path, _COLUMNS) if row["content"] in CONTENTS]
+    folder = Path(csv_path).absolute().parent
+    sources = [_from_row(row, folder, f"index '{csv_path}', line {line}") for line, row in rows]
     lost = [(line, s.path) for (line, _), s in zip(rows, sources, strict=True) if not Path(s.path).is_file()]
     if lost:
         line, name = lost[0]
@@ -102,8 +92,42 @@ def read_index(csv_path: str | Path) -> list[Source]:
     return sources
 
 
-def _from_row(row: dict[str, str | None], folder: Path, where: str) -> Source:
-    value = {name: (row[name] or "").strip() for name in _COLUMNS}
+def index_rows(csv_path: str | Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """Read the rows of an index.
+
+    Parameters
+    ----------
+    csv_path : str or Path
+        CSV file with a header.
+    columns : sequence of str
+        Columns it must have.
+
+    Returns
+    -------
+    list of (int, dict)
+        Line number, and the text of every named column, without white space around it.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read or lacks a column.
+    """
+    try:
+        with Path(csv_path).open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in columns if name not in (reader.fieldnames or ())]
+            if missing:
+                raise ConfigError(
+                    f"index '{csv_path}' has no column {', '.join(missing)}; it needs {', '.join(columns)}"
+                )
+            return [
+                (reader.line_num, {name: (row[name] or "").strip() for name in columns}) for row in reader
+            ]
+    except (OSError, UnicodeDecodeError, csv.Error) as err:
+        raise ConfigError(f"index '{csv_path}' cannot be read ({err}); give a CSV file in UTF-8") from err
+
+
+def _from_row(value: dict[str, str], folder: Path, where: str) -> Source:
     try:
         seconds, fold = float(value["seconds"]), int(value["fold"] or 0)
     except ValueError as err:
@@ -156,7 +180,7 @@ def read_folders(
 def _from_folder(folder: Path, content: Content, sung: bool) -> Iterator[Source]:
     if not folder.is_dir():
         raise ConfigError(f"'{folder}' is no folder; give one with {content} recordings")
-    files = sorted(f for f in folder.rglob("*") if _AUDIO_SUFFIX.fullmatch(f.suffix) and f.is_file())
+    files = audio_files(folder)
     if not files:
         raise ConfigError(f"folder '{folder}' holds no audio file; give one with {content} recordings")
     origin = folder.absolute().name
@@ -167,14 +191,29 @@ def _from_folder(folder: Path, content: Content, sung: bool) -> Iterator[Source]
             path=str(file.absolute()),
             content=content,
             sung=sung,
-            seconds=_probe(file),
+            seconds=audio_seconds(file),
             group=f"{origin}/{group.as_posix()}",
             origin=origin,
         )
 
 
-def _probe(file: Path) -> float:
-    """Return a recording's length in seconds: the container's word, else counted."""
+def audio_files(folder: Path) -> list[Path]:
+    """Return the files below a folder whose suffix is that of audio, sorted; hidden ones are left out."""
+    return sorted(
+        f
+        for f in folder.rglob("*")
+        if _AUDIO_SUFFIX.fullmatch(f.suffix) and not f.name.startswith(".") and f.is_file()
+    )
+
+
+def audio_seconds(file: Path) -> float:
+    """Return a recording's length in seconds: the container's word, else counted.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, or holds no sound.
+    """
     try:
         with av.open(str(file)) as container:
             if not container.streams.audio:

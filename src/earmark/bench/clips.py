@@ -5,7 +5,6 @@ Such clips are never trained on, so their rows are no sources (`earmark.sources`
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from earmark.bench.report import Figure
+from earmark.datasets.index import BENCHMARKS
 from earmark.errors import ConfigError
 from earmark.metrics import STATES, Confusion
+from earmark.sources import index_rows
 from earmark.timeline import Segment, Timeline
-
-# The contents of the index that are benchmarks.
-CONTENTS = ("benchmark", "field recording")
 
 _COLUMNS = ("path", "content", "detail", "fold", "source")
 # What a detail is, if not music (a genre, singing, an instrument).
@@ -79,22 +77,15 @@ def read_clips(
     ConfigError
         If the index cannot be read, or nothing fits.
     """
-    path = Path(index).absolute()
+    folder = Path(index).absolute().parent
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                raise ConfigError(
-                    f"index '{index}' has no column {', '.join(missing)}; it needs {', '.join(_COLUMNS)}"
-                )
-            clips = [
-                Clip(str(path.parent / row["path"]), row["source"], row["detail"], int(row["fold"] or 0))
-                for row in reader
-                if row["content"] in CONTENTS
-            ]
-    except (OSError, ValueError, csv.Error) as err:
-        raise ConfigError(f"index '{index}' cannot be read ({err}); give a CSV file in UTF-8") from err
+        clips = [
+            Clip(str(folder / row["path"]), row["source"], row["detail"], int(row["fold"] or 0))
+            for _, row in index_rows(index, _COLUMNS)
+            if row["content"] in BENCHMARKS
+        ]
+    except ValueError as err:
+        raise ConfigError(f"index '{index}': fold must be a number ({err})") from err
     kept = [
         clip
         for clip in clips

@@ -28,6 +28,7 @@ COMMANDS = {
     "models": "List the models and show their cards.",
     "train": "Train a detector. [dim]Needs the extra: pip install 'earmark\\[train]'[/dim]",
     "bench": "Score a detector on annotated recordings.",
+    "datasets": "List the datasets, say where to get them, and check copies.",
 }
 # Packages of the extra `train`, by the names they are imported under.
 _TRAIN_PACKAGES = {"torch", "onnx", "onnxscript", "pyworld", "pkg_resources", "tomli"}
