@@ -18,7 +18,7 @@ from earmark.model import DEFAULT_MODEL, embedded_models
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ["README.md", "examples/README.md", *(f"docs/{p.name}" for p in sorted((ROOT / "docs").glob("*.md")))]
-PYTHON_PAGES = ["README.md", "docs/python.md", "docs/score.md"]
+PYTHON_PAGES = ["README.md", "docs/features.md", "docs/python.md", "docs/score.md"]
 
 needs_model = pytest.mark.skipif(
     DEFAULT_MODEL not in embedded_models(), reason=f"no model '{DEFAULT_MODEL}' in the installed package"

@@ -7,20 +7,16 @@ spectrum of a periodic Hann window, in dB, with a floor.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from earmark.errors import AudioError, ConfigError
+from earmark.features.mel import FloatArray, apply_filters, mel_filters
 from earmark.frames import FrameGrid
-
-FloatArray = npt.NDArray[np.float32]
 
 # Frames transformed at a time: the work arrays stay in the processor's cache.
 _FRAMES_PER_BLOCK = 256
-# Frames multiplied at a time: for more, BLAS wakes threads, which burn far more time than they save.
-_FRAMES_PER_PRODUCT = 8
 
 
 @dataclass(frozen=True)
@@ -66,31 +62,6 @@ class FrontEnd:
     def grid(self) -> FrameGrid:
         """Where the frames lie."""
         return FrameGrid(self.sample_rate, self.hop_length, self.win_length)
-
-
-def mel_to_hz(mels: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Turn Slaney mels into Hz: linear to 1 kHz (15 mel), then 27 steps to a factor of 6.4."""
-    m = np.asarray(mels, dtype=np.float64)
-    return np.where(m < 15, m * 200 / 3, 1000.0 * np.exp((np.maximum(m, 15) - 15) * np.log(6.4) / 27))
-
-
-def hz_to_mel(hz: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Turn Hz into Slaney mels."""
-    f = np.asarray(hz, dtype=np.float64)
-    return np.where(f < 1000, f * 3 / 200, 15 + np.log(np.maximum(f, 1000) / 1000) * 27 / np.log(6.4))
-
-
-@lru_cache(maxsize=8)
-def mel_filters(sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float) -> FloatArray:
-    """Return triangular filters of unit area, float32, shape=(n_mels, n_fft // 2 + 1)."""
-    edges = mel_to_hz(np.linspace(hz_to_mel(fmin), hz_to_mel(fmax), n_mels + 2))
-    bins = np.fft.rfftfreq(n_fft, 1 / sample_rate)
-    rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
-    falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
-    filters = np.maximum(0, np.minimum(rising, falling)) * (2 / (edges[2:] - edges[:-2]))[:, None]
-    result = filters.astype(np.float32)
-    result.setflags(write=False)
-    return result
 
 
 def log_mel(samples: npt.ArrayLike, sample_rate: int, front_end: FrontEnd | None = None) -> FloatArray:
@@ -184,18 +155,10 @@ class MelStream:
             block = frames[start : min(start + _FRAMES_PER_BLOCK, n_frames)] * self._window
             spectrum = np.fft.rfft(block, axis=1)
             power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32, copy=False)
-            self._multiply(power, out[start : start + len(block)])
+            apply_filters(power, self._filters, out[start : start + len(block)])
         self._pending = self._pending[n_frames * f.hop_length :]
         self._n_frames += n_frames
         np.maximum(out, 10 ** (f.floor_db / 10), out=out)
         np.log10(out, out=out)
         out *= 10
         return np.ascontiguousarray(out.T)
-
-    def _multiply(self, power: FloatArray, out: FloatArray) -> None:
-        """Apply the filters, (n_frames, n_bins) -> (n_frames, n_mels)."""
-        whole = len(power) - len(power) % _FRAMES_PER_PRODUCT
-        shape = (-1, _FRAMES_PER_PRODUCT)
-        groups = power[:whole].reshape(*shape, power.shape[1])
-        np.matmul(groups, self._filters, out=out[:whole].reshape(*shape, out.shape[1]))
-        np.matmul(power[whole:], self._filters, out=out[whole:])
