@@ -9,11 +9,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from earmark.bench.report import Figure, Goal
 
-app = typer.Typer(add_completion=False, rich_markup_mode="rich", no_args_is_help=True)
+
+class _Benches(TyperGroup):
+    """A group in which the name of a paper's table is a command, too."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        known = args[0] in self.commands or args[0].startswith("-")
+        return super().resolve_command(ctx, args if known else ["table", *args])
+
+
+app = typer.Typer(cls=_Benches, add_completion=False, rich_markup_mode="rich", no_args_is_help=True)
 
 Index = Annotated[Path, typer.Option("--index", metavar="FILE", help="CSV index of recordings.")]
 Origins = Annotated[
@@ -145,6 +155,53 @@ def networks(
             wanted, index, out, cache=cache or runs / "cache", runs=runs, device=device, jobs=jobs, tell=tell
         )
     make_console().print(comparison_table(rows))
+
+
+@app.command()
+def table(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[TABLE]", help="Name of a table or its TOML file; without it, the list."),
+    ] = None,
+    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder of the datasets.")] = Path(
+        "data"
+    ),
+    row: Annotated[
+        list[str] | None, typer.Option("--row", metavar="NAME", help="Row to run; may be repeated.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A few recordings and epochs: whether it runs, no result.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Results (JSON); what it holds is not run again."),
+    ] = None,
+    runs: Annotated[Path, typer.Option("--runs", help="Folder for features and checkpoints.")] = Path(
+        "runs/tables"
+    ),
+    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes that compute features.")] = 2,
+) -> None:
+    """Run a table of a paper and show its figures beside ours; needs the extra train.
+
+    The word "table" may be left out: earmark bench bha-1.
+    """
+    from earmark.bench.tables import find_table, list_tables
+    from earmark.terminal import make_console
+
+    console = make_console()
+    if name is None:
+        console.print(list_tables())
+        return
+    from earmark.train.experiments import Workplace, experiment_table, read_experiment, run_experiment
+
+    experiment = read_experiment(find_table(name, [c.name for c in app.registered_commands if c.name]))
+    out = out or Path(f"results/{experiment.name}{'-quick' * quick}.json")
+    place = Workplace(runs / "features", runs / "checkpoints", jobs, device)
+    with _status() as tell:
+        report = run_experiment(experiment, data, out, place, rows=row or (), quick=quick, tell=tell)
+    console.print(experiment_table(experiment, report))
+    typer.echo(f"results are in {out}", err=True)
 
 
 @contextmanager

@@ -18,8 +18,8 @@ class Patches:
 
     Parameters
     ----------
-    features : float32, shape=(F, T)
-        Bands by frames.
+    features : float32 or float16, shape=(F, T)
+        Bands by frames; they may lie on the disk.
     starts : int, shape=(B,)
         First frame of each patch.
     length : int
@@ -59,7 +59,7 @@ class Patches:
 
     def __getitem__(self, which: slice | list[int] | IntArray) -> FloatArray:
         starts, finite = self.starts[which], self.finite[which]
-        values = np.ascontiguousarray(self._windows[:, starts].transpose(1, 0, 2))
+        values = np.ascontiguousarray(self._windows[:, starts].transpose(1, 0, 2), np.float32)
         values[~finite] = 0
         if self._standardise:
             values -= values.mean(axis=(1, 2), dtype=np.float64, keepdims=True).astype(np.float32)

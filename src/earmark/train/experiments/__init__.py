@@ -1,0 +1,10 @@
+"""The papers' experiments: tables as TOML files, their rows trained, scored and put beside the figures.
+
+data → split → signal → features → patches → network → scores, one module each.
+"""
+
+from earmark.train.experiments.report import experiment_table
+from earmark.train.experiments.run import Workplace, run_experiment
+from earmark.train.experiments.table import read_experiment
+
+__all__ = ["Workplace", "experiment_table", "read_experiment", "run_experiment"]

@@ -1,0 +1,283 @@
+"""Training a network of patches as the papers do: schedules, early stopping, the best epoch kept."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from earmark.errors import ConfigError
+from earmark.train.experiments.batches import Batch, PatchSet, by_class, shuffled
+from earmark.train.experiments.losses import TaskWeights, loss_of, probabilities
+from earmark.train.models import penalty
+
+_OPTIMISERS = ("adam", "sgd", "nadam")
+_MONITORS = ("loss", "accuracy")
+# Keras's, which the papers use.
+_EPSILON = 1e-7
+_TEST_BATCH = 256
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """How a network is trained.
+
+    Parameters
+    ----------
+    optimiser : str
+        "adam", "sgd" or "nadam".
+    learning_rate, momentum : float
+        Of the optimiser; momentum is SGD's.
+    clip_norm : float
+        Each gradient tensor is scaled down to this norm; 0 leaves them.
+    decay_steps : int
+        The rate falls by a factor of 10 in as many steps, smoothly; -1: in three epochs; 0: never.
+    epochs, patience : int
+        At most; and how many without an improvement end the training.
+    monitor : str
+        What must improve on the validation part: "loss" or "accuracy" (of patches).
+    min_delta : float
+        An improvement is more than this.
+    batch : int
+        Patches of a step, or of each class if `per_class`.
+    per_class : bool
+        Draw the same number of patches from every class.
+    passes : float
+        With `per_class`, how often an epoch goes through all patches, as many as there are.
+    noise : tuple of float
+        Standard deviations of white noise that is added to training patches; one is drawn a step.
+    tasks : TaskWeights
+        Weights of the losses of a multi-task network.
+    """
+
+    optimiser: str = "adam"
+    learning_rate: float = 1e-3
+    momentum: float = 0.9
+    clip_norm: float = 0.0
+    decay_steps: int = 0
+    epochs: int = 50
+    patience: int = 5
+    monitor: str = "loss"
+    min_delta: float = 0.0
+    batch: int = 64
+    per_class: bool = False
+    passes: float = 1.0
+    noise: tuple[float, ...] = ()
+    tasks: TaskWeights = field(default_factory=TaskWeights)
+
+    def __post_init__(self) -> None:
+        for value, known, what in (
+            (self.optimiser, _OPTIMISERS, "optimiser"),
+            (self.monitor, _MONITORS, "monitor"),
+        ):
+            if value not in known:
+                raise ConfigError(f"unknown {what} '{value}'; choose one of {', '.join(known)}")
+        for name in ("learning_rate", "epochs", "patience", "batch", "passes"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} {getattr(self, name)}: it must be above 0")
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained network, and how it came about: epochs, best epoch, CPU and wall-clock seconds."""
+
+    net: nn.Module
+    epochs: int
+    best_epoch: int
+    cpu_s: float
+    seconds: float
+
+
+def fit(
+    net: nn.Module,
+    train: PatchSet,
+    validation: PatchSet,
+    config: FitConfig,
+    *,
+    seed: int,
+    checkpoint: Path | None = None,
+    device: str = "cpu",
+    report: Callable[[int, str, float], None] = lambda epoch, what, value: None,
+) -> Fitted:
+    """Train until the validation part does no longer improve, and return the network of the best epoch.
+
+    Parameters
+    ----------
+    net : nn.Module
+        Takes (B, F, L), gives logits or `earmark.train.models.MultiTaskOutputs`.
+    train, validation : PatchSet
+    config : FitConfig
+    seed : int
+        Of batches, noise and dropout.
+    checkpoint : Path, optional
+        Written after every epoch; a training that was interrupted goes on from it.
+    device : str
+    report : callable
+        Told epoch, "loss" or "accuracy", and its value on the validation part.
+
+    Raises
+    ------
+    ConfigError
+        If the loss is not finite, a part is empty, or the checkpoint is of another training.
+    """
+    for part, name in ((train, "training"), (validation, "validation")):
+        if not len(part):
+            raise ConfigError(f"the {name} part has no patches; give longer recordings or more of them")
+    torch.manual_seed(seed)
+    net = net.to(device)
+    steps = _steps(train, config)
+    optimiser = _optimiser(net, config)
+    decay = 3 * steps if config.decay_steps < 0 else config.decay_steps
+    state = _State(best=copy.deepcopy(net.state_dict()))
+    if checkpoint is not None and checkpoint.exists():
+        state.load(checkpoint, net, optimiser, config, seed)
+    while state.epoch < config.epochs and state.epoch - state.best_epoch < config.patience:
+        began, cpu = time.monotonic(), time.process_time()
+        rng = np.random.default_rng((seed, state.epoch))
+        net.train()
+        for at, indices in enumerate(_epoch(train, config, steps, rng)):
+            if decay:
+                for group in optimiser.param_groups:
+                    group["lr"] = config.learning_rate * 0.1 ** ((state.epoch * steps + at) / decay)
+            batch = _noisy(_on(train.batch(indices), device), config.noise, rng)
+            loss = loss_of(net(batch.patches), batch, config.tasks) + penalty(net).to(device)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            if config.clip_norm:
+                for parameter in net.parameters():
+                    if parameter.grad is not None:
+                        nn.utils.clip_grad_norm_([parameter], config.clip_norm)
+            optimiser.step()
+        value = _validate(net, validation, config, steps, seed, device)
+        if not math.isfinite(value):
+            raise ConfigError(
+                f"training broke down in epoch {state.epoch + 1} (loss {value}); lower learning_rate"
+            )
+        state.epoch += 1
+        merit = -value if config.monitor == "loss" else value
+        if merit > state.best_merit + config.min_delta:
+            state.best_merit, state.best_epoch = merit, state.epoch
+            state.best = copy.deepcopy(net.state_dict())
+        state.seconds += time.monotonic() - began
+        state.cpu_s += time.process_time() - cpu
+        report(state.epoch, config.monitor, value)
+        if checkpoint is not None:
+            state.save(checkpoint, net, optimiser, config, seed)
+    net.load_state_dict(state.best)
+    return Fitted(net.cpu().eval(), state.epoch, state.best_epoch, state.cpu_s, state.seconds)
+
+
+@torch.no_grad()
+def predict(net: nn.Module, patches: PatchSet, device: str = "cpu") -> npt.NDArray[np.float32]:
+    """Return class probabilities of all patches, shape=(n, K)."""
+    net = net.to(device).eval()
+    parts = [
+        probabilities(net(batch.patches.to(device))).cpu().numpy() for batch in patches.in_order(_TEST_BATCH)
+    ]
+    return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
+
+
+class _State:
+    """How far a training is."""
+
+    def __init__(self, best: dict[str, Tensor]) -> None:
+        self.best = best
+        self.best_merit = -math.inf
+        self.epoch = self.best_epoch = 0
+        self.cpu_s = self.seconds = 0.0
+
+    def save(
+        self, path: Path, net: nn.Module, optimiser: torch.optim.Optimizer, config: FitConfig, seed: int
+    ) -> None:
+        whole: dict[str, Any] = vars(self) | {
+            "training": json.dumps([asdict(config), seed]),
+            "net": net.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "rng": torch.get_rng_state(),
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".part")
+        torch.save(whole, temporary)
+        temporary.replace(path)
+
+    def load(
+        self, path: Path, net: nn.Module, optimiser: torch.optim.Optimizer, config: FitConfig, seed: int
+    ) -> None:
+        whole = torch.load(path, map_location="cpu", weights_only=True)
+        if whole["training"] != json.dumps([asdict(config), seed]):
+            raise ConfigError(f"'{path}' belongs to another training; remove it or name another folder")
+        net.load_state_dict(whole["net"])
+        optimiser.load_state_dict(whole["optimiser"])
+        torch.set_rng_state(whole["rng"])
+        for name in vars(self):
+            setattr(self, name, whole[name])
+
+
+def _steps(train: PatchSet, config: FitConfig) -> int:
+    """Return the steps of an epoch."""
+    if not config.per_class:
+        return math.ceil(len(train) / config.batch)
+    n_classes = len(np.unique(train.labels))
+    return max(1, int(config.passes * len(train) / (config.batch * n_classes)))
+
+
+def _epoch(
+    train: PatchSet, config: FitConfig, steps: int, rng: np.random.Generator
+) -> Iterator[npt.NDArray[np.intp]]:
+    if config.per_class:
+        return by_class(train, config.batch, steps, rng)
+    return shuffled(train, config.batch, rng)
+
+
+@torch.no_grad()
+def _validate(
+    net: nn.Module, validation: PatchSet, config: FitConfig, steps: int, seed: int, device: str
+) -> float:
+    """Return the mean loss, with the regularisers, or the accuracy in percent."""
+    net.eval()
+    if config.per_class:
+        # The same batches every time, as many as the part has patches for.
+        draws = by_class(validation, config.batch, _steps(validation, config), np.random.default_rng(seed))
+        batches: Iterator[Batch] = (validation.batch(indices) for indices in draws)
+    else:
+        batches = validation.in_order(_TEST_BATCH)
+    total, n = 0.0, 0
+    for batch in batches:
+        batch = _on(batch, device)
+        outputs = net(batch.patches)
+        if config.monitor == "loss":
+            value = float(loss_of(outputs, batch, config.tasks))
+        else:
+            value = 100 * float((probabilities(outputs).argmax(1) == batch.labels).float().mean())
+        total, n = total + value * len(batch.labels), n + len(batch.labels)
+    return total / n + (float(penalty(net)) if config.monitor == "loss" else 0.0)
+
+
+def _optimiser(net: nn.Module, config: FitConfig) -> torch.optim.Optimizer:
+    parameters = [p for p in net.parameters() if p.requires_grad]
+    if config.optimiser == "sgd":
+        return torch.optim.SGD(parameters, config.learning_rate, momentum=config.momentum)
+    kind = torch.optim.Adam if config.optimiser == "adam" else torch.optim.NAdam
+    return kind(parameters, config.learning_rate, eps=_EPSILON)
+
+
+def _on(batch: Batch, device: str) -> Batch:
+    return Batch(*(part.to(device) for part in batch))
+
+
+def _noisy(batch: Batch, spreads: tuple[float, ...], rng: np.random.Generator) -> Batch:
+    if not spreads:
+        return batch
+    spread = spreads[int(rng.integers(len(spreads)))]
+    noise = rng.standard_normal(batch.patches.shape, dtype=np.float32) * np.float32(spread)
+    return batch._replace(patches=batch.patches + torch.from_numpy(noise).to(batch.patches.device))

@@ -1,0 +1,78 @@
+"""What a network of patches is trained for: classes, one class against the rest, or BHA's four tasks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from earmark.train.experiments.batches import Batch
+from earmark.train.models import MultiTaskOutputs
+
+# Classes of BHA, in their order.
+MUSIC, SPEECH, OVERLAP = range(3)
+
+
+@dataclass(frozen=True)
+class TaskWeights:
+    """Weights of BHA's four losses (section III-C; 1 each in the paper)."""
+
+    classes: float = 1.0
+    speech: float = 1.0
+    music: float = 1.0
+    ratio: float = 1.0
+
+
+def ratio_targets(labels: Tensor, smr_db: Tensor) -> Tensor:
+    """Return the shares of music and speech, (B, 2): the stronger has 1.
+
+    Music alone is [1, 0], speech alone [0, 1]; a mixture of ``v`` dB is [10^(-v/10), 1], or
+    [1, 10^(v/10)] where the music is stronger.
+    """
+    targets = torch.zeros(len(labels), 2)
+    targets[:, 0] = (labels == MUSIC).float()
+    targets[:, 1] = (labels == SPEECH).float()
+    both = labels == OVERLAP
+    ratio = 10 ** (-smr_db[both] / 10)
+    targets[both, 0] = ratio.clamp(max=1)
+    targets[both, 1] = (1 / ratio).clamp(max=1)
+    return targets
+
+
+def loss_of(outputs: Tensor | MultiTaskOutputs, batch: Batch, weights: TaskWeights) -> Tensor:
+    """Return the loss of a batch, a scalar.
+
+    Parameters
+    ----------
+    outputs : Tensor, shape=(B, K), or MultiTaskOutputs
+        Logits; with one column, of class 1 against the rest.
+    batch : Batch
+        Its labels and ratios are the targets.
+    weights : TaskWeights
+        Of the tasks, where there are four.
+    """
+    if isinstance(outputs, Tensor):
+        if outputs.shape[1] == 1:
+            return functional.binary_cross_entropy_with_logits(outputs[:, 0], (batch.labels == 1).float())
+        return functional.cross_entropy(outputs, batch.labels)
+    return (
+        weights.classes * functional.cross_entropy(outputs.logits, batch.labels)
+        + weights.speech * _against_rest(outputs.speech, batch.labels == SPEECH)
+        + weights.music * _against_rest(outputs.music, batch.labels == MUSIC)
+        + weights.ratio * functional.mse_loss(outputs.ratio, ratio_targets(batch.labels, batch.smr_db))
+    )
+
+
+def _against_rest(logits: Tensor, wanted: Tensor) -> Tensor:
+    return functional.binary_cross_entropy_with_logits(logits, wanted.float())
+
+
+def probabilities(outputs: Tensor | MultiTaskOutputs) -> Tensor:
+    """Return class probabilities, (B, K); of one logit, those of the rest and of the class."""
+    logits = outputs if isinstance(outputs, Tensor) else outputs.logits
+    if logits.shape[1] == 1:
+        positive = logits.sigmoid()
+        return torch.cat([1 - positive, positive], dim=1)
+    return logits.softmax(dim=1)

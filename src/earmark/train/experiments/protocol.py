@@ -1,0 +1,101 @@
+"""Who is trained on and who is tested: the splits of the papers, made of a dataset's clips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from earmark.datasets import Clip
+from earmark.datasets.folds import balance, deal, hold_out
+from earmark.datasets.mixtures import list_mixtures
+from earmark.errors import ConfigError
+from earmark.train.experiments.example import Example, Split
+
+OVERLAP = "speech+music"
+KINDS = ("folds", "hold-out")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A way to split clips.
+
+    Parameters
+    ----------
+    kind : str
+        "folds": each fold is tested once, the others are split into training and validation (BHA,
+        section III-B).  "hold-out": random parts, drawn anew for each repetition (KC, section 3).
+    classes : tuple of str
+        In the order of the network's outputs.  ``"speech+music"`` are mixtures of the part's own speech
+        and music, speech-to-music ratios -5 to 20 dB in turn.
+    repetitions : int
+        Folds, or random splits.
+    shares : tuple of float
+        "folds": of training and validation.  "hold-out": of training, validation and test.
+    balanced : bool
+        First drop clips at random until all classes have as many.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown kind, or shares that do not fit it.
+    """
+
+    kind: str = "folds"
+    classes: tuple[str, ...] = ("music", "speech", OVERLAP)
+    repetitions: int = 3
+    shares: tuple[float, ...] = (0.7, 0.3)
+    balanced: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ConfigError(f"unknown kind of protocol '{self.kind}'; choose {' or '.join(KINDS)}")
+        n_parts = 2 if self.kind == "folds" else 3
+        if len(self.shares) != n_parts:
+            raise ConfigError(f"{len(self.shares)} shares for the protocol '{self.kind}'; give {n_parts}")
+
+    def split(self, clips: Sequence[Clip], repetition: int) -> Split:
+        """Split clips; the same clips and repetition always give the same split.
+
+        Parameters
+        ----------
+        clips : sequence of Clip
+            Those of other classes are left out.  Their folds are kept where all have one.
+        repetition : int
+            From 0: the fold that is tested, or the number of the random split.
+
+        Raises
+        ------
+        ConfigError
+            If a class has too few groups.
+        """
+        chosen = [clip for clip in clips if clip.label in self.classes]
+        absent = [name for name in self.classes if name != OVERLAP and all(c.label != name for c in chosen)]
+        if absent:
+            raise ConfigError(f"the data has no {absent[0]}; the protocol needs {', '.join(self.classes)}")
+        if self.balanced:
+            chosen = balance(chosen, seed=repetition)
+        if self.kind == "hold-out":
+            parts = hold_out(chosen, self.shares, seed=repetition)
+        else:
+            if any(clip.fold is None for clip in chosen) or len({c.fold for c in chosen}) != self.repetitions:
+                chosen = deal(chosen, self.repetitions)
+            rest = [clip for clip in chosen if clip.fold != repetition]
+            parts = (
+                *hold_out(rest, self.shares, seed=repetition),
+                [clip for clip in chosen if clip.fold == repetition],
+            )
+        train, validation, test = (self._examples(part, repetition) for part in parts)
+        return Split(train, validation, test)
+
+    def _examples(self, clips: Sequence[Clip], seed: int) -> tuple[Example, ...]:
+        place = {name: i for i, name in enumerate(self.classes)}
+        examples = [Example(str(clip.path), place[clip.label], clip.group) for clip in clips]
+        if OVERLAP in place:
+            speech, music = (
+                [str(c.path) for c in clips if c.label == label] for label in ("speech", "music")
+            )
+            examples += [
+                Example(pair.speech, place[OVERLAP], music=pair.music, smr_db=pair.smr_db)
+                for pair in list_mixtures(speech, music, seed=seed)
+            ]
+        return tuple(examples)

@@ -1,0 +1,265 @@
+"""Running a table: every row on every repetition, each result kept as it comes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from earmark.datasets import DATASETS, Clip
+from earmark.environment import environment
+from earmark.errors import ConfigError
+from earmark.features.scaling import Scaling, fit_scaling
+from earmark.train.experiments.batches import PatchSet
+from earmark.train.experiments.example import Example, Split
+from earmark.train.experiments.fit import Fitted, fit, predict
+from earmark.train.experiments.scores import PatchScores
+from earmark.train.experiments.store import FeatureStore
+from earmark.train.experiments.table import Experiment, Row
+from earmark.train.models import LateFusion, count_parameters, create_model
+
+Tell = Callable[[str], None]
+
+# What --quick leaves of each class in each part, and of the epochs: enough to see that a table runs.
+_QUICK_EXAMPLES, _QUICK_EPOCHS = 6, 2
+# Scalings that a network does not do itself.
+_MEASURED = ("band", "band-range", "cell")
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where and with what an experiment runs.
+
+    Parameters
+    ----------
+    cache : Path
+        Folder of the features.
+    runs : Path
+        Folder of the checkpoints.
+    jobs : int
+        Processes that compute features.
+    device : str
+        ``"cpu"`` or ``"cuda"``.
+    """
+
+    cache: Path
+    runs: Path
+    jobs: int = 1
+    device: str = "cpu"
+
+
+class Halves(nn.Module):
+    """Gives a fused network the lower and the upper half of the bands as its two streams."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Any:
+        return self.net(x.chunk(2, dim=1))
+
+
+def find_data(experiment: Experiment, folder: Path) -> tuple[str, list[Clip]]:
+    """Return the name and the clips of the first of an experiment's datasets that is in a folder.
+
+    Raises
+    ------
+    ConfigError
+        If none of them is.
+    """
+    unknown = [name for name in experiment.data if name not in DATASETS]
+    if unknown:
+        raise ConfigError(f"'{experiment.name}' names the dataset '{unknown[0]}'; see 'earmark datasets'")
+    for name in experiment.data:
+        copy = DATASETS[name].find(folder)
+        if copy is not None:
+            return name, copy.read()
+    wanted = "; ".join(f"{name}: {DATASETS[name].source}" for name in experiment.data)
+    raise ConfigError(f"'{folder}' has no {' or '.join(experiment.data)}; get one of them. {wanted}")
+
+
+def run_experiment(
+    experiment: Experiment,
+    data: Path,
+    out: Path,
+    place: Workplace,
+    *,
+    rows: Iterable[str] = (),
+    quick: bool = False,
+    tell: Tell = lambda text: None,
+) -> dict[str, Any]:
+    """Train and score what `out` does not hold yet, and return what it holds then.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    data : Path
+        Folder of the datasets.
+    out : Path
+        JSON file; rewritten after every result.
+    place : Workplace
+    rows : iterable of str
+        Names of the rows to run; by default all.
+    quick : bool
+        A few recordings and epochs of the first repetition: whether it runs, not how well.
+    tell : callable
+        Told what is being done.
+
+    Raises
+    ------
+    ConfigError
+        If there is no data, a row has no such name, or `out` is no file of results.
+    """
+    names = [row.name for row in experiment.rows]
+    unknown = [name for name in rows if name not in names]
+    if unknown:
+        raise ConfigError(f"'{experiment.name}' has no row '{unknown[0]}'; its rows are {', '.join(names)}")
+    chosen = [row for row in experiment.rows if not rows or row.name in set(rows)]
+    dataset, clips = find_data(experiment, data)
+    report = _read(out, experiment, dataset)
+    for repetition in range(1 if quick else experiment.protocol.repetitions):
+        split = experiment.protocol.split(clips, repetition)
+        for row in chosen:
+            if quick:
+                split, row = _cut(split), replace(row, fit=replace(row.fit, epochs=_QUICK_EPOCHS))
+            setup = _setup(experiment, row, dataset, quick)
+            if any(r["setup"] == setup and r["repetition"] == repetition for r in report["results"]):
+                continue
+            title = f"{row.name}, {repetition + 1} of {experiment.protocol.repetitions}"
+            result = run_row(row, split, experiment.protocol.classes, repetition, place, setup, title, tell)
+            report["results"].append({"row": row.name, "repetition": repetition, **result, "setup": setup})
+            _write(out, report)
+    return report
+
+
+def run_row(
+    row: Row,
+    split: Split,
+    classes: tuple[str, ...],
+    seed: int,
+    place: Workplace,
+    setup: dict[str, Any],
+    title: str,
+    tell: Tell,
+) -> dict[str, Any]:
+    """Train a row on a split and score it; return figures, counts, parameters, epochs and times."""
+    store = FeatureStore(place.cache, row.extractor, row.signal)
+    store.add(split.all, place.jobs, lambda done, total: tell(f"{title}: features {done} of {total}"))
+    train = PatchSet(split.train, store.patches)
+    if row.extractor.scaling in _MEASURED:
+        train.scaling = _measured(train, row.extractor.scaling)
+    validation = PatchSet(split.validation, store.patches, train.scaling)
+    test = PatchSet(split.test, store.patches, train.scaling)
+    text = json.dumps([setup, seed], sort_keys=True)
+    folder = place.runs / hashlib.sha256(text.encode()).hexdigest()[:16]
+    torch.manual_seed(seed)
+    net = _network(row, len(classes))
+
+    def fitted(part: nn.Module, name: str) -> Fitted:
+        return fit(
+            part,
+            train,
+            validation,
+            row.fit,
+            seed=seed,
+            checkpoint=folder / f"{name}.pt",
+            device=place.device,
+            report=lambda epoch, what, value: tell(f"{title}: epoch {epoch}, validation {what} {value:.3f}"),
+        )
+
+    if isinstance(net, Halves) and isinstance(net.net, LateFusion):
+        late = net.net
+        parts = [fitted(_Half(late.first, 0), "first"), fitted(_Half(late.second, 1), "second")]
+    else:
+        parts = [fitted(net, "net")]
+    tell(f"{title}: scoring")
+    scores = PatchScores.of(predict(net.eval(), test, place.device), test.labels, test.owner)
+    return {
+        "figures": {name: round(value, 3) for name, value in scores.figures(classes).items()},
+        "patches": scores.patches.tolist(),
+        "files": scores.files.tolist(),
+        "parameters": count_parameters(net),
+        "epochs": [part.epochs for part in parts],
+        "best_epoch": [part.best_epoch for part in parts],
+        "cpu_s": round(sum(part.cpu_s for part in parts), 1),
+        "seconds": round(sum(part.seconds for part in parts), 1),
+        "environment": environment() | {"torch": torch.__version__},
+    }
+
+
+class _Half(nn.Module):
+    """One stream of a late fusion, trained on its half of the bands."""
+
+    def __init__(self, net: nn.Module, which: int) -> None:
+        super().__init__()
+        self.net, self.which = net, which
+
+    def forward(self, x: Tensor) -> Any:
+        return self.net(x.chunk(2, dim=1)[self.which])
+
+
+def _network(row: Row, n_classes: int) -> nn.Module:
+    fused = row.model.get("fusion", "none") != "none"
+    shape = [row.extractor.n_bands // (2 if fused else 1), row.extractor.patch_length]
+    net = create_model(**{"n_classes": n_classes, "input_shape": shape, **row.model})
+    return Halves(net) if fused else net
+
+
+def _measured(train: PatchSet, kind: str) -> Scaling:
+    size = 512
+    places = (np.arange(at, min(at + size, len(train))) for at in range(0, len(train), size))
+    return fit_scaling((train.raw(at) for at in places), kind)
+
+
+def _setup(experiment: Experiment, row: Row, dataset: str, quick: bool) -> dict[str, Any]:
+    """Return everything a result depends on, as JSON has it."""
+    setup: dict[str, Any] = {
+        "data": dataset,
+        "protocol": asdict(experiment.protocol),
+        "features": asdict(row.extractor),
+        "model": row.model,
+        "signal": asdict(row.signal),
+        "fit": asdict(row.fit),
+        "quick": quick,
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(setup))
+    return plain
+
+
+def _cut(split: Split) -> Split:
+    """Keep the first examples of each class in each part."""
+
+    def few(part: tuple[Example, ...]) -> tuple[Example, ...]:
+        labels = sorted({example.label for example in part})
+        return tuple(e for label in labels for e in [x for x in part if x.label == label][:_QUICK_EXAMPLES])
+
+    return Split(few(split.train), few(split.validation), few(split.test))
+
+
+def _read(out: Path, experiment: Experiment, dataset: str) -> dict[str, Any]:
+    report: dict[str, Any] = {"table": experiment.name, "data": dataset, "results": []}
+    if not out.exists():
+        return report
+    try:
+        found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+        results = found["results"]
+    except (OSError, ValueError, KeyError, TypeError) as err:
+        raise ConfigError(f"'{out}' is no file of results ({err}); name another one") from err
+    if found.get("table") != experiment.name:
+        raise ConfigError(f"'{out}' holds results of '{found.get('table')}'; name another file")
+    return report | {"results": results}
+
+
+def _write(out: Path, report: dict[str, Any]) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out.with_suffix(".part")
+    temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    os.replace(temporary, out)

@@ -1,0 +1,80 @@
+"""Scores of patch classifiers: by patch and by file, per class and together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.floating]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class PatchScores:
+    """Counts of one test, from which all figures follow.
+
+    Parameters
+    ----------
+    patches : int, shape=(K, K)
+        Patches by class (rows) and answer (columns).
+    files : int, shape=(K, K)
+        Files alike; a file's answer has the largest sum of probabilities over its patches.
+    """
+
+    patches: IntArray
+    files: IntArray
+
+    @classmethod
+    def of(cls, probabilities: FloatArray, labels: IntArray, owner: IntArray) -> PatchScores:
+        """Count.
+
+        Parameters
+        ----------
+        probabilities : float, shape=(n, K)
+        labels, owner : int, shape=(n,)
+            Class and file of each patch.
+        """
+        n_classes = probabilities.shape[1]
+        files, first, place = np.unique(owner, return_index=True, return_inverse=True)
+        sums = np.zeros((len(files), n_classes))
+        np.add.at(sums, place, probabilities)
+        return cls(
+            _confusion(labels, probabilities.argmax(axis=1), n_classes),
+            _confusion(labels[first], sums.argmax(axis=1), n_classes),
+        )
+
+    def figures(self, classes: Sequence[str]) -> dict[str, float]:
+        """Return the figures in percent.
+
+        ``accuracy`` is the mean recall of the classes, as on class-balanced batches; ``pooled accuracy``
+        the share of right patches; ``file accuracy`` that of right files; ``average F1`` the unweighted
+        mean; ``F1``, ``precision`` and ``recall`` come with each class.  A ratio without anything to
+        divide by is 0.
+        """
+        hits = np.diag(self.patches)
+        recall = _ratio(hits, self.patches.sum(axis=1))
+        precision = _ratio(hits, self.patches.sum(axis=0))
+        f1 = _ratio(2 * hits, self.patches.sum(axis=0) + self.patches.sum(axis=1))
+        found = {
+            "accuracy": recall.mean(),
+            "pooled accuracy": _ratio(hits.sum(), self.patches.sum()),
+            "file accuracy": _ratio(np.diag(self.files).sum(), self.files.sum()),
+            "average F1": f1.mean(),
+        }
+        for i, name in enumerate(classes):
+            found |= {f"F1 {name}": f1[i], f"precision {name}": precision[i], f"recall {name}": recall[i]}
+        return {name: 100 * float(value) for name, value in found.items()}
+
+
+def _confusion(labels: IntArray, answers: IntArray, n_classes: int) -> IntArray:
+    counts = np.zeros((n_classes, n_classes), np.int64)
+    np.add.at(counts, (labels, answers), 1)
+    return counts
+
+
+def _ratio(part: npt.ArrayLike, whole: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    a, b = np.asarray(part, np.float64), np.asarray(whole, np.float64)
+    return np.divide(a, b, out=np.zeros_like(a), where=b > 0)

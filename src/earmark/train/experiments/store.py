@@ -1,0 +1,123 @@
+"""Features of examples, computed once, kept on disk and read back patch by patch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from earmark.errors import AudioError, ConfigError
+from earmark.features.extractor import Extractor
+from earmark.features.patches import Patches
+from earmark.pool import run_pool
+from earmark.train.experiments.example import Example
+from earmark.train.experiments.signals import Signal
+
+Report = Callable[[int, int], None]
+
+
+class _Rows(NamedTuple):
+    start: int
+    n_frames: int
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Computes the features of an example in a worker process, shape=(T, F)."""
+
+    extractor: Extractor
+    signal: Signal
+
+    def __call__(self, example: Example, note: object) -> npt.NDArray[np.float16] | str:
+        try:
+            samples = self.signal.samples(example, self.extractor.sample_rate)
+            return np.ascontiguousarray(self.extractor(samples).T, np.float16)
+        except AudioError as err:
+            return str(err)
+
+
+class FeatureStore:
+    """Features of examples in one growing file, half precision.
+
+    An interrupted `add` is taken up again by the next one.
+
+    Parameters
+    ----------
+    cache : Path
+        Folder; each front end and kind of signal has a folder of its own in it.
+    extractor : Extractor
+        Front end.
+    signal : Signal
+        How recordings become signals.
+    """
+
+    def __init__(self, cache: Path, extractor: Extractor, signal: Signal) -> None:
+        self.extractor, self.signal = extractor, signal
+        # Patches are cut when they are read.
+        shape = {k: v for k, v in asdict(extractor).items() if k not in ("patch_length", "patch_hop")}
+        text = json.dumps([shape, asdict(signal)], sort_keys=True)
+        self.folder = cache / f"{extractor.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        self._rows: dict[str, _Rows] = {}
+        self._frames: npt.NDArray[np.float16] = np.zeros((0, extractor.n_bands), np.float16)
+
+    def add(self, examples: Sequence[Example], jobs: int, report: Report = lambda done, total: None) -> None:
+        """Compute the features of the examples that are not kept yet.
+
+        Raises
+        ------
+        ConfigError
+            If a recording cannot be read, or is too short for a frame; the others are kept.
+        """
+        self._load()
+        wanted = [e for key, e in {e.key: e for e in examples}.items() if key not in self._rows]
+        if not wanted:
+            return
+        start = sum(rows.n_frames for rows in self._rows.values())
+        failed = []
+        with (
+            (self.folder / "frames.f16").open("ab") as frames,
+            (self.folder / "rows.jsonl").open("a", encoding="utf-8") as log,
+        ):
+            frames.truncate(2 * self.extractor.n_bands * start)  # what has no row was cut off
+            make = partial(_Work, self.extractor, self.signal)
+            for done, event in enumerate(run_pool(make, wanted, jobs, lambda *_: None), start=1):
+                example, found = wanted[event.index], event.result
+                if found is None or isinstance(found, str) or not len(found):
+                    failed.append(f"'{example.key}': {event.death or found or 'too short for a frame'}")
+                    continue
+                frames.write(found.tobytes())
+                frames.flush()
+                log.write(json.dumps([example.key, start, len(found)]) + "\n")
+                log.flush()
+                start += len(found)
+                report(done, len(wanted))
+        self._load()
+        if failed:
+            more = f" ({len(failed)} recordings fail)" if len(failed) > 1 else ""
+            raise ConfigError(f"no features of {failed[0]}{more}; mend or remove it, then start again")
+
+    def patches(self, example: Example) -> Patches:
+        """Return the patches of an example, as its front end cuts them."""
+        start, n_frames = self._rows[example.key]
+        return self.extractor.cut(self._frames[start : start + n_frames].T)
+
+    def _load(self) -> None:
+        """Read the rows, without a last one that was cut short."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        log = self.folder / "rows.jsonl"
+        text = log.read_text(encoding="utf-8") if log.exists() else ""
+        whole = text[: text.rfind("\n") + 1]
+        if whole != text:
+            log.write_text(whole, encoding="utf-8")
+        self._rows = {key: _Rows(start, n) for key, start, n in map(json.loads, whole.splitlines())}
+        n_frames = sum(rows.n_frames for rows in self._rows.values())
+        if n_frames:
+            shape = (n_frames, self.extractor.n_bands)
+            self._frames = np.memmap(self.folder / "frames.f16", np.float16, "r", shape=shape)

@@ -1,0 +1,145 @@
+"""A table of a paper as a TOML file: its rows, what they are run on, and the figures to compare with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from earmark.errors import ConfigError
+from earmark.features.extractor import Extractor
+from earmark.features.registry import create_features
+from earmark.train.config import checked_values, read_toml
+from earmark.train.experiments.fit import FitConfig
+from earmark.train.experiments.protocol import Protocol
+from earmark.train.experiments.signals import Signal
+
+_TABLE_KEYS = "title source data measures protocol signal fit row".split()  # noqa: SIM905
+_ROW_KEYS = "name features model signal fit paper note".split()  # noqa: SIM905
+
+
+@dataclass(frozen=True)
+class Row:
+    """A system of a table.
+
+    Parameters
+    ----------
+    name : str
+        As the paper calls it.
+    extractor : Extractor
+        Its features.
+    model : dict
+        Keywords of `earmark.train.models.create_model`.
+    signal : Signal
+    fit : FitConfig
+    paper : dict
+        The paper's figures by measure: value, and where there is one, deviation.
+    note : str
+        What a reader should know of it.
+    """
+
+    name: str
+    extractor: Extractor
+    model: dict[str, Any]
+    signal: Signal
+    fit: FitConfig
+    paper: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A table.
+
+    Parameters
+    ----------
+    name : str
+        Name of its file.
+    title : str
+        What it compares.
+    source : str
+        Paper and table.
+    data : tuple of str
+        Datasets, the paper's own first; the first that is there is used.
+    measures : tuple of str
+        The columns; see `earmark.train.experiments.scores.PatchScores.figures`.
+    protocol : Protocol
+    rows : tuple of Row
+    """
+
+    name: str
+    title: str
+    source: str
+    data: tuple[str, ...]
+    measures: tuple[str, ...]
+    protocol: Protocol
+    rows: tuple[Row, ...]
+
+
+def read_experiment(path: Path) -> Experiment:
+    """Read a table.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, or a key or a value in it is wrong.
+    """
+    table = read_toml(path)
+    where = f"'{path}'"
+    _known(table, _TABLE_KEYS, where)
+    missing = [key for key in ("title", "source", "data", "measures", "row") if key not in table]
+    if missing:
+        raise ConfigError(
+            f"{where} has no {', '.join(missing)}; a table needs title, source, data, measures, row"
+        )
+    try:
+        rows = tuple(_row(row, table, where) for row in table["row"])
+        names = [row.name for row in rows]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ConfigError(f"two rows of {where} are called '{twice[0]}'; names tell them apart")
+        return Experiment(
+            path.stem,
+            str(table["title"]),
+            str(table["source"]),
+            tuple(table["data"]),
+            tuple(table["measures"]),
+            _filled(Protocol(), table.get("protocol", {}), f"[protocol] of {where}"),
+            rows,
+        )
+    except (KeyError, TypeError, AttributeError) as err:
+        raise ConfigError(f"{where} is not understood ({err}); see benchmarks/README.md") from err
+
+
+def _row(row: dict[str, Any], table: dict[str, Any], where: str) -> Row:
+    name = str(row.get("name", ""))
+    where = f"row '{name}' of {where}"
+    _known(row, _ROW_KEYS, where)
+    for key in ("name", "features", "model"):
+        if key not in row:
+            raise ConfigError(f"{where} has no {key}")
+    fit = _filled(FitConfig(), table.get("fit", {}), f"[fit] of {where}")
+    signal = _filled(Signal(), table.get("signal", {}), f"[signal] of {where}")
+    return Row(
+        name,
+        create_features(**row["features"]),
+        dict(row["model"]),
+        _filled(signal, row.get("signal", {}), f"signal of {where}"),
+        _filled(fit, row.get("fit", {}), f"fit of {where}"),
+        {
+            measure: tuple(map(float, value)) if isinstance(value, list) else (float(value),)
+            for measure, value in row.get("paper", {}).items()
+        },
+        str(row.get("note", "")),
+    )
+
+
+def _filled(base: Any, values: dict[str, Any], where: str) -> Any:
+    """Replace fields of a dataclass by a table's values, checked."""
+    return replace(base, **checked_values(get_type_hints(type(base)), values, where))
+
+
+def _known(table: dict[str, Any], keys: list[str], where: str) -> None:
+    unknown = [key for key in table if key not in keys]
+    if unknown:
+        raise ConfigError(f"unknown key '{unknown[0]}' in {where}; allowed are {', '.join(keys)}")

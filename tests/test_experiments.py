@@ -1,0 +1,465 @@
+"""The harness of the papers' tables: splits, batches, losses, training, scores; a table from end to end."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from earmark.audio_writer import write_audio  # noqa: E402
+from earmark.datasets import Clip  # noqa: E402
+from earmark.errors import ConfigError  # noqa: E402
+from earmark.features.registry import create_features  # noqa: E402
+from earmark.features.scaling import fit_scaling  # noqa: E402
+from earmark.train.experiments import (  # noqa: E402
+    Workplace,
+    experiment_table,
+    read_experiment,
+    run_experiment,
+)
+from earmark.train.experiments.batches import Batch, PatchSet, by_class, shuffled  # noqa: E402
+from earmark.train.experiments.example import Example  # noqa: E402
+from earmark.train.experiments.fit import FitConfig, fit, predict  # noqa: E402
+from earmark.train.experiments.losses import TaskWeights, loss_of, probabilities, ratio_targets  # noqa: E402
+from earmark.train.experiments.protocol import OVERLAP, Protocol  # noqa: E402
+from earmark.train.experiments.scores import PatchScores  # noqa: E402
+from earmark.train.experiments.signals import Signal  # noqa: E402
+from earmark.train.experiments.store import FeatureStore  # noqa: E402
+from earmark.train.models import MultiTaskOutputs  # noqa: E402
+
+RATE = 16_000
+
+
+def clips(n: int = 12, labels: tuple[str, ...] = ("music", "speech"), fold: bool = False) -> list[Clip]:
+    return [
+        Clip(Path(f"{label}{i}.wav"), label, f"{label}{i // 2}", fold=i // 2 % 3 if fold else None)
+        for label in labels
+        for i in range(n)
+    ]
+
+
+# -- splits --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fold", [True, False])
+def test_folds_test_every_clip_once_and_part_groups_never(fold):
+    protocol = Protocol()
+    tested = []
+    for repetition in range(3):
+        split = protocol.split(clips(fold=fold), repetition)
+        parts = [
+            {(e.path[:-4].rstrip("0123456789"), e.group) for e in part if e.music is None}
+            for part in (split.train, split.validation, split.test)
+        ]
+        assert not parts[0] & parts[1]
+        assert not (parts[0] | parts[1]) & parts[2]
+        tested += [e.path for e in split.test if e.music is None]
+    assert sorted(tested) == sorted(str(c.path) for c in clips())
+
+
+def test_mixtures_are_made_of_the_files_of_their_own_part():
+    split = Protocol().split(clips(), 0)
+    for part in (split.train, split.validation, split.test):
+        plain = {e.path for e in part if e.music is None}
+        mixed = [e for e in part if e.label == 2]
+        assert mixed
+        assert all({e.path, e.music} <= plain for e in mixed)
+        assert [e.smr_db for e in mixed] == [float(-5 + i % 26) for i in range(len(mixed))]
+
+
+def test_hold_out_draws_anew_and_balances():
+    protocol = Protocol("hold-out", ("speech", "music"), 5, (0.8, 0.1, 0.1), balanced=True)
+    uneven = clips(40, ("music",)) + clips(20, ("speech",))
+    first, second = (protocol.split(uneven, r) for r in (0, 1))
+    assert sum(e.label == 0 for e in first.all) == sum(e.label == 1 for e in first.all) == 20
+    assert {e.path for e in first.test} != {e.path for e in second.test}
+    assert first == protocol.split(uneven, 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"kind": "random"}, "unknown kind of protocol 'random'; choose folds or hold-out"),
+        ({"shares": (0.8, 0.1, 0.1)}, "3 shares for the protocol 'folds'; give 2"),
+    ],
+)
+def test_a_protocol_that_makes_no_sense_is_refused(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        Protocol(**changes)
+
+
+def test_a_class_that_is_missing_is_named():
+    with pytest.raises(ConfigError, match="no noise; the protocol needs speech, noise"):
+        Protocol(classes=("speech", "noise")).split(clips(), 0)
+
+
+# -- patches and batches -------------------------------------------------------------------------
+
+
+class Numbers:
+    """Patches of 2 x 3 that hold their own number."""
+
+    def __init__(self, first: int, n: int) -> None:
+        self.values = np.full((n, 2, 3), np.arange(first, first + n)[:, None, None], np.float32)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, which):
+        return self.values[which]
+
+
+def patch_set(sizes: dict[str, tuple[int, int]], scaling=None) -> PatchSet:
+    """Examples by name, with label and number of patches; the patches count on."""
+    first, parts = 0, {}
+    for name, (_, n) in sizes.items():
+        parts[name] = Numbers(first, n)
+        first += n
+    examples = [Example(name, label) for name, (label, _) in sizes.items()]
+    return PatchSet(examples, lambda e: parts[e.path], scaling)
+
+
+def test_patches_are_found_by_their_place_among_all():
+    patches = patch_set({"a": (0, 4), "b": (1, 0), "c": (1, 3)})
+    assert len(patches) == 7
+    assert patches.labels.tolist() == [0, 0, 0, 0, 1, 1, 1]
+    assert patches.owner.tolist() == [0, 0, 0, 0, 2, 2, 2]
+    batch = patches.batch(np.array([6, 0, 4]))
+    assert batch.patches[:, 0, 0].tolist() == [6, 0, 4]
+    assert batch.labels.tolist() == [1, 0, 1]
+    assert torch.isnan(batch.smr_db).all()
+    assert [len(b.labels) for b in patches.in_order(3)] == [3, 3, 1]
+
+
+def test_scaling_is_measured_on_one_part_and_applied_to_another():
+    train = patch_set({"a": (0, 3)})
+    train.scaling = fit_scaling([train.raw(np.arange(3))], "band")
+    other = patch_set({"b": (0, 1), "c": (0, 9)}, train.scaling)
+    assert np.allclose(train.batch(np.arange(3)).patches.mean(), 0, atol=1e-6)
+    assert np.isclose(float(other.batch(np.array([9])).patches[0, 0, 0]), (9 - 1) / np.sqrt(2 / 3))
+
+
+def test_shuffled_epochs_take_every_patch_once_and_leave_no_single_one():
+    patches = patch_set({"a": (0, 10), "b": (1, 7)})
+    drawn = list(shuffled(patches, 5, np.random.default_rng(0)))
+    assert sorted(np.concatenate(drawn).tolist()) == list(range(17))
+    assert np.concatenate(drawn).tolist() != list(range(17))
+    assert [len(part) for part in shuffled(patches, 4, np.random.default_rng(0))] == [4, 4, 4, 4]
+
+
+def test_batches_by_class_go_through_each_class_in_turn():
+    patches = patch_set({"a": (0, 6), "b": (1, 4), "c": (2, 3)})
+    drawn = list(by_class(patches, 2, 6, np.random.default_rng(0)))
+    assert all(np.bincount(patches.labels[part]).tolist() == [2, 2, 2] for part in drawn)
+    counts = np.bincount(np.concatenate(drawn))
+    assert counts[:6].tolist() == [2] * 6
+    assert counts[6:10].tolist() == [3] * 4
+    assert counts[10:].tolist() == [4] * 3
+    with pytest.raises(ConfigError, match="class 1 has no patch"):
+        list(by_class(patch_set({"a": (0, 6), "b": (1, 0)}), 2, 1, np.random.default_rng(0)))
+
+
+# -- losses --------------------------------------------------------------------------------------
+
+
+def test_shares_of_music_and_speech_follow_the_ratio():
+    labels = torch.tensor([0, 1, 2, 2, 2])
+    smr = torch.tensor([torch.nan, torch.nan, 0.0, 10.0, -5.0])
+    expected = [[1, 0], [0, 1], [1, 1], [0.1, 1], [1, 10**-0.5]]
+    assert torch.allclose(ratio_targets(labels, smr), torch.tensor(expected))
+
+
+def test_every_task_has_its_weight():
+    outputs = MultiTaskOutputs(torch.randn(6, 3), torch.randn(6), torch.randn(6), torch.randn(6, 2))
+    labels = torch.tensor([0, 1, 2, 0, 1, 2])
+    batch = Batch(torch.zeros(6, 1, 1), labels, torch.tensor([torch.nan, torch.nan, 3.0] * 2))
+    names = [f.name for f in dataclasses.fields(TaskWeights)]
+    none = TaskWeights(**dict.fromkeys(names, 0.0))
+    alone = {name: float(loss_of(outputs, batch, dataclasses.replace(none, **{name: 1.0}))) for name in names}
+    assert len(set(alone.values())) == 4
+    assert float(loss_of(outputs, batch, TaskWeights())) == pytest.approx(sum(alone.values()), rel=1e-5)
+    cross_entropy = -outputs.logits.log_softmax(1)[torch.arange(6), labels].mean()
+    assert alone["classes"] == pytest.approx(float(cross_entropy), rel=1e-5)
+    # Overlap is in neither of the two against the rest.
+    sure = outputs._replace(speech=torch.where(labels == 1, 50.0, -50.0))
+    assert float(loss_of(sure, batch, dataclasses.replace(none, speech=1.0))) < 1e-6
+
+
+def test_one_logit_is_two_classes():
+    logits = torch.tensor([[2.0], [-1.0]])
+    batch = Batch(torch.zeros(2, 1, 1), torch.tensor([1, 0]), torch.full((2,), torch.nan))
+    two = torch.cat([torch.zeros(2, 1), logits], dim=1)
+    assert torch.allclose(probabilities(logits), two.softmax(1))
+    assert float(loss_of(logits, batch, TaskWeights())) == pytest.approx(
+        float(loss_of(two, batch, TaskWeights())), rel=1e-5
+    )
+
+
+# -- scores --------------------------------------------------------------------------------------
+
+
+def test_figures_of_a_worked_example():
+    answers = np.array([0, 0, 1, 1, 1, 1, 2, 2, 0, 0])
+    labels = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2, 2])
+    owner = np.array([5, 5, 5, 7, 7, 7, 8, 8, 9, 9])
+    scores = PatchScores.of(np.eye(3)[answers], labels, owner)
+    figures = scores.figures(("a", "b", "c"))
+    assert scores.patches.tolist() == [[2, 1, 0], [0, 3, 0], [2, 0, 2]]
+    assert figures["recall a"] == pytest.approx(200 / 3)
+    assert figures["precision a"] == pytest.approx(50)
+    assert figures["F1 a"] == pytest.approx(400 / 7)
+    assert figures["accuracy"] == pytest.approx((200 / 3 + 100 + 50) / 3)
+    assert figures["pooled accuracy"] == pytest.approx(70)
+    assert figures["average F1"] == pytest.approx((400 / 7 + 600 / 7 + 400 / 6) / 3)
+    # File 8 is right, file 9 is wrong; a file's answer is that of its summed probabilities.
+    assert figures["file accuracy"] == pytest.approx(75)
+    unsure = np.array([[0.4, 0.6], [0.4, 0.6], [0.99, 0.01]])
+    assert PatchScores.of(unsure, np.zeros(3, int), np.zeros(3, int)).files.tolist() == [[1, 0], [0, 0]]
+    assert PatchScores.of(np.eye(2)[[0]], np.array([0]), np.array([0])).figures("xy")["F1 y"] == 0
+
+
+# -- training ------------------------------------------------------------------------------------
+
+
+def noisy_set(seed: int, n: int = 60) -> PatchSet:
+    """Two classes that differ in which row is louder."""
+    rng = np.random.default_rng(seed)
+    parts = {}
+    for label in range(2):
+        values = rng.normal(0, 1, (n, 2, 3)).astype(np.float32)
+        values[:, label] += 1.5
+        parts[str(label)] = Numbers(0, n)
+        parts[str(label)].values = values
+    return PatchSet([Example(name, int(name)) for name in parts], lambda e: parts[e.path])
+
+
+def linear() -> torch.nn.Module:
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout(0.1), torch.nn.Linear(6, 2))
+
+
+QUICK = FitConfig(learning_rate=3e-2, epochs=6, patience=3, batch=16)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        QUICK,
+        dataclasses.replace(QUICK, optimiser="sgd", clip_norm=1.0, decay_steps=-1, learning_rate=0.3),
+        dataclasses.replace(QUICK, optimiser="nadam", monitor="accuracy"),
+        dataclasses.replace(QUICK, per_class=True, batch=8, noise=(0.1, 0.01)),
+    ],
+)
+def test_training_learns_and_goes_on_from_where_it_was_cut(config, tmp_path):
+    train, validation = noisy_set(1), noisy_set(2)
+    told = []
+    whole = fit(linear(), train, validation, config, seed=3, report=lambda *what: told.append(what))
+    correct = (predict(whole.net, validation).argmax(1) == validation.labels).mean()
+    assert correct > 0.85
+    assert [epoch for epoch, _, _ in told] == list(range(1, whole.epochs + 1))
+    assert told[0][1] == config.monitor
+
+    def cut(epoch, what, value):
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(linear(), train, validation, config, seed=3, checkpoint=tmp_path / "c.pt", report=cut)
+    resumed = fit(linear(), train, validation, config, seed=3, checkpoint=tmp_path / "c.pt")
+    for a, b in zip(whole.net.parameters(), resumed.net.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-6)
+    with pytest.raises(ConfigError, match="belongs to another training"):
+        fit(linear(), train, validation, config, seed=4, checkpoint=tmp_path / "c.pt")
+
+
+def test_the_best_epoch_is_kept_and_patience_ends_the_training():
+    # So large a rate that the first epochs are as good as it gets.
+    config = dataclasses.replace(QUICK, optimiser="sgd", learning_rate=50.0, epochs=40, patience=2)
+    losses = []
+    done = fit(linear(), noisy_set(1), noisy_set(2), config, seed=0, report=lambda e, w, v: losses.append(v))
+    assert done.epochs < 40
+    assert done.best_epoch == 1 + int(np.argmin(losses))
+    assert done.epochs == done.best_epoch + 2
+
+
+def test_a_training_that_breaks_down_says_so():
+    config = dataclasses.replace(QUICK, optimiser="sgd", learning_rate=1e38)
+    with pytest.raises(ConfigError, match="training broke down in epoch 1"):
+        fit(linear(), noisy_set(1), noisy_set(2), config, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"optimiser": "lion"}, "unknown optimiser 'lion'; choose one of adam, sgd, nadam"),
+        ({"monitor": "f1"}, "unknown monitor 'f1'"),
+        ({"epochs": 0}, "epochs 0: it must be above 0"),
+    ],
+)
+def test_impossible_training_is_refused(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        FitConfig(**changes)
+
+
+# -- signals, features and a whole table ----------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> Path:
+    """Music is chords, speech is pulses with pauses."""
+    root = tmp_path_factory.mktemp("corpus")
+    rng = np.random.default_rng(0)
+    t = np.arange(2 * RATE) / RATE
+    lines = ["path,content,detail,vocals,seconds,fold,source,group,language,licence"]
+    for i in range(9):
+        chord = sum(np.sin(2 * np.pi * hz * t) for hz in rng.uniform(200, 900, 3))
+        pulses = np.sin(2 * np.pi * rng.uniform(90, 200) * t) ** 9 * (np.sin(2 * np.pi * 2 * t) > -0.5)
+        for content, samples in (("music", 0.2 * chord), ("speech", 0.5 * pulses)):
+            name = f"{content}{i}.wav"
+            write_audio(root / name, samples + 1e-3 * rng.standard_normal(len(t)), RATE)
+            lines.append(f"{name},{content},,,2.0,{i % 3},made,{content}{i},en,CC0")
+    (root / "index.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+TABLE = """
+title = "A test"
+source = "Nobody, Table 0"
+data = ["musan", "corpus"]
+measures = ["accuracy", "average F1"]
+signal = {kind = "bha"}
+fit = {batch = 4, per_class = true, epochs = 3, learning_rate = 1e-3}
+[[row]]
+name = "plain"
+features = {name = "lms", n_mels = 24}
+model = {model = "lemaire-b3"}
+paper = {accuracy = [50.0, 2.5]}
+[[row]]
+name = "late"
+features = {name = "lmhps-ef", n_mels = 24}
+model = {model = "lemaire-b3", head = "mtl", fusion = "late"}
+fit = {epochs = 1}
+[[row]]
+name = "intermediate"
+features = {name = "lmhps-ef", n_mels = 24}
+model = {model = "lemaire-b3", head = "c-mtl", fusion = "intermediate"}
+fit = {epochs = 1}
+"""
+
+
+def table(tmp_path: Path, text: str = TABLE) -> Path:
+    path = tmp_path / "test.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_table_runs_keeps_its_results_and_is_shown_beside_the_paper(corpus, tmp_path):
+    experiment = read_experiment(table(tmp_path))
+    place = Workplace(tmp_path / "features", tmp_path / "runs")
+    out = tmp_path / "out.json"
+    report = run_experiment(experiment, corpus, out, place, quick=True)
+    assert [r["row"] for r in report["results"]] == ["plain", "late", "intermediate"]
+    assert all(0 <= r["figures"]["accuracy"] <= 100 for r in report["results"])
+    assert report["results"][0]["figures"]["accuracy"] > 40
+    assert [len(r["epochs"]) for r in report["results"]] == [1, 2, 1]
+    assert json.loads(out.read_text()) == report
+    told = []
+    again = run_experiment(experiment, corpus, out, place, quick=True, tell=told.append)
+    assert again == report
+    assert told == []
+    shown = experiment_table(experiment, report)
+    assert "not on the paper's musan" in str(shown.title)
+    assert "QUICK" in str(shown.title)
+    cells = [list(column.cells) for column in shown.columns]
+    assert cells[2][0] == "50.00 ± 2.50"
+    ours = report["results"][0]["figures"]["accuracy"]
+    assert cells[3][0] == f"{ours:.2f}"
+    assert cells[4][0] == f"{ours - 50:+.2f}"
+
+
+def test_a_changed_row_is_run_again_and_the_others_are_not(corpus, tmp_path):
+    place = Workplace(tmp_path / "features", tmp_path / "runs")
+    out = tmp_path / "out.json"
+    experiment = read_experiment(table(tmp_path))
+    run_experiment(experiment, corpus, out, place, rows=["plain"], quick=True)
+    changed = read_experiment(table(tmp_path, TABLE.replace("learning_rate = 1e-3", "learning_rate = 2e-3")))
+    report = run_experiment(changed, corpus, out, place, rows=["plain"], quick=True)
+    assert [r["setup"]["fit"]["learning_rate"] for r in report["results"]] == [1e-3, 2e-3]
+    with pytest.raises(ConfigError, match="has no row 'fancy'; its rows are plain, late, intermediate"):
+        run_experiment(changed, corpus, out, place, rows=["fancy"])
+    other = table(tmp_path, TABLE).rename(tmp_path / "other.toml")
+    with pytest.raises(ConfigError, match="holds results of 'test'"):
+        run_experiment(read_experiment(other), corpus, out, place)
+    with pytest.raises(ConfigError, match="has no musan or corpus; get one of them"):
+        run_experiment(changed, tmp_path, tmp_path / "o.json", place)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("title =", "titel =", "unknown key 'titel'"),
+        ('data = ["musan", "corpus"]', "", "has no data"),
+        ("batch = 4", "bach = 4", "did you mean 'batch'"),
+        ("epochs = 1}", 'epochs = "1"}', "'epochs' in fit of row 'late'"),
+        ("n_mels = 24", "n_mel = 24", "did you mean 'n_mels'"),
+        ('name = "late"', 'name = "plain"', "two rows .* are called 'plain'"),
+    ],
+)
+def test_a_wrong_table_is_refused_with_the_place(tmp_path, old, new, message):
+    assert old in TABLE
+    with pytest.raises(ConfigError, match=message):
+        read_experiment(table(tmp_path, TABLE.replace(old, new, 1)))
+
+
+def test_features_are_computed_once_and_again_after_an_interruption(corpus, tmp_path):
+    extractor = create_features("lms", n_mels=24)
+    examples = [Example(str(corpus / f"music{i}.wav"), 0) for i in range(3)]
+    examples.append(Example(str(corpus / "speech0.wav"), 2, music=str(corpus / "music0.wav"), smr_db=3.0))
+
+    def stop(done, total):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    store = FeatureStore(tmp_path, extractor, Signal("bha"))
+    with pytest.raises(KeyboardInterrupt):
+        store.add(examples, 1, stop)
+    with (store.folder / "frames.f16").open("ab") as file:
+        file.write(b"xxx")
+    seen = []
+    store = FeatureStore(tmp_path, extractor, Signal("bha"))
+    store.add(examples, 1, lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 2), (2, 2)]
+    for example in examples:
+        expected = extractor.cut(extractor(Signal("bha").samples(example, RATE)))
+        assert np.allclose(store.patches(example)[:], expected[:], atol=1e-2)
+    missing = [Example(str(corpus / "none.wav"), 0), Example(str(corpus / "speech1.wav"), 0)]
+    with pytest.raises(ConfigError, match=r"none\.wav' does not exist.*; mend or remove it"):
+        store.add(missing, 1)
+    assert len(store.patches(missing[1])) > 0
+
+
+def test_mixtures_keep_their_ratio_and_other_signals_are_left_alone(corpus):
+    plain = Example(str(corpus / "music0.wav"), 0)
+    raw = Signal().samples(plain, RATE)
+    assert np.allclose(Signal("peak").samples(plain, RATE), raw / np.abs(raw).max(), atol=1e-6)
+    assert Signal().samples(plain, 8000).shape == (RATE,)
+    mixed = Example(str(corpus / "speech0.wav"), 2, music=str(corpus / "music0.wav"), smr_db=20.0)
+    speech = Signal("bha").samples(dataclasses.replace(mixed, music=None), RATE)
+    both = Signal("bha").samples(mixed, RATE)
+    assert both.shape == speech.shape
+    assert np.corrcoef(both, speech)[0, 1] > 0.98
+    kept = Signal("bha", "kept").samples(dataclasses.replace(mixed, music=None), RATE)
+    paper = Signal("bha", "paper").samples(dataclasses.replace(mixed, music=None), RATE)
+    assert len(speech) < len(kept) == len(paper) == 2 * RATE
+    with pytest.raises(ConfigError, match="mixtures need signals of kind 'bha'"):
+        Signal("peak").samples(mixed, RATE)
+    with pytest.raises(ConfigError, match="have 16000 Hz"):
+        Signal("bha").samples(mixed, 22_050)
+    with pytest.raises(ConfigError, match="kind 'loud' of the signal"):
+        Signal("loud")
+    assert OVERLAP == "speech+music"
