@@ -448,6 +448,12 @@ def test_a_worker_that_dies_costs_its_own_file_only(detect: Detect, folder: Path
     assert sorted(contents(tmp_path / "out")) == ["a.csv", "b.csv"]
 
 
+def _listen() -> None:
+    """Undo that signals are ignored, as they are where these tests run under nohup or in the background."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @posix
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_an_interruption_keeps_finished_results_and_leaves_no_others(
@@ -463,7 +469,7 @@ def test_an_interruption_keeps_finished_results_and_leaves_no_others(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # these tests may run under nohup
+        preexec_fn=_listen,
     )
     with open(pipe, "wb"):  # opens when the worker has come to it
         if name == "SIGTERM":
