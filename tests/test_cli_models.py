@@ -28,8 +28,8 @@ CARD = replace(
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Pretend that one model, 'tones', comes with earmark."""
     (tmp_path / "assets").mkdir()
-    monkeypatch.setattr("earmark.model.files", lambda _: tmp_path)
-    monkeypatch.setattr("earmark.cli.models.files", lambda _: tmp_path)
+    monkeypatch.setattr("earmark.modelfile.files", lambda _: tmp_path)
+    monkeypatch.setenv("EARMARK_MODELS", str(tmp_path / "own"))
     monkeypatch.setenv("COLUMNS", "100")
     return write_tiny_model(tmp_path / "assets" / "tones.onnx", CARD)
 
@@ -90,7 +90,8 @@ def test_an_unknown_model_is_one_line_that_names_the_known(
 def test_without_models_the_way_out_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("earmark.model.files", lambda _: tmp_path)
+    monkeypatch.setattr("earmark.modelfile.files", lambda _: tmp_path)
+    monkeypatch.setenv("EARMARK_MODELS", str(tmp_path / "own"))
     assert run(["models"]) == 2
     assert capsys.readouterr().err == (
         "earmark: no model is installed with earmark; give the path of one with --model FILE.onnx\n"

@@ -14,7 +14,7 @@ import pytest
 
 from earmark.cli.app import COMMANDS, run
 from earmark.formats import FORMATS
-from earmark.model import DEFAULT_MODEL, embedded_models
+from earmark.modelfile import DEFAULT_MODEL, embedded_models
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ["README.md", "examples/README.md", *(f"docs/{p.name}" for p in sorted((ROOT / "docs").glob("*.md")))]

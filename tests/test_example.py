@@ -9,7 +9,7 @@ import pytest
 from earmark.cli.app import run
 from earmark.formats import read
 from earmark.metrics import label_counts
-from earmark.model import DEFAULT_MODEL, embedded_models
+from earmark.modelfile import DEFAULT_MODEL, embedded_models
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 

@@ -18,7 +18,8 @@ from earmark import model as model_module
 from earmark.card import ModelCard
 from earmark.errors import AudioError, ConfigError, ModelError
 from earmark.features import FrontEnd, log_mel
-from earmark.model import Model, PosteriorStream, embedded_models
+from earmark.model import Model, PosteriorStream
+from earmark.modelfile import embedded_models
 from earmark.posteriors import Posteriors
 
 Tone = Callable[..., np.ndarray]
@@ -132,7 +133,7 @@ def test_embedded_models_are_found_by_name(
     (tmp_path / "assets").mkdir()
     (tmp_path / "assets" / "small.onnx").write_bytes(tiny_model_path.read_bytes())
     (tmp_path / "assets" / "README.md").touch()
-    monkeypatch.setattr(model_module, "files", lambda package: tmp_path)
+    monkeypatch.setattr("earmark.modelfile.files", lambda package: tmp_path)
     assert embedded_models() == ["small"]
     assert Model.load("small").card.name == "tiny"
 

@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from earmark.audio import open_audio, read_audio, to_mono
     from earmark.card import DecodeOptions, ModelCard
+    from earmark.catalogue import load_model
     from earmark.decode import StreamDecoder
     from earmark.detector import Detector, detect
     from earmark.errors import AnnotationError, AudioError, ConfigError, EarmarkError, ModelError
     from earmark.evaluation.report import score
     from earmark.features import FrontEnd, MelStream, log_mel
-    from earmark.model import Model, embedded_models
+    from earmark.model import Model
+    from earmark.modelfile import embedded_models, user_models
+    from earmark.patchcard import PatchCard
+    from earmark.patchmodel import PatchModel
     from earmark.posteriors import Posteriors
     from earmark.timeline import Segment, Timeline
 
@@ -37,28 +41,36 @@ __all__ = [
     "Model",
     "ModelCard",
     "ModelError",
+    "PatchCard",
+    "PatchModel",
     "Posteriors",
     "Segment",
     "StreamDecoder",
     "Timeline",
     "detect",
     "embedded_models",
+    "load_model",
     "log_mel",
     "open_audio",
     "read_audio",
     "score",
     "to_mono",
+    "user_models",
 ]
 
 _MODULES = {
     "audio": ("open_audio", "read_audio", "to_mono"),
     "card": ("DecodeOptions", "ModelCard"),
+    "catalogue": ("load_model",),
     "decode": ("StreamDecoder",),
     "detector": ("Detector", "detect"),
     "errors": ("AnnotationError", "AudioError", "ConfigError", "EarmarkError", "ModelError"),
     "evaluation.report": ("score",),
     "features": ("FrontEnd", "MelStream", "log_mel"),
-    "model": ("Model", "embedded_models"),
+    "model": ("Model",),
+    "modelfile": ("embedded_models", "user_models"),
+    "patchcard": ("PatchCard",),
+    "patchmodel": ("PatchModel",),
     "posteriors": ("Posteriors",),
     "timeline": ("Segment", "Timeline"),
 }

@@ -12,15 +12,19 @@ import numpy as np
 import numpy.typing as npt
 
 from earmark.card import DecodeOptions
+from earmark.catalogue import AnyModel, load_model
 from earmark.decode import StreamDecoder
 from earmark.errors import AudioError, ConfigError
-from earmark.model import DEFAULT_MODEL, Model
+from earmark.model import Model
+from earmark.modelfile import DEFAULT_MODEL
+from earmark.patchmodel import PatchModel
 from earmark.posteriors import Posteriors
 from earmark.timeline import Segment, Timeline
 
 Overrides = Mapping[str, DecodeOptions | Mapping[str, float]]
 # Seconds of the signal that are done, and of how many (None: not known).
 Progress = Callable[[float, float | None], None]
+PosteriorSink = Callable[[Posteriors], None]
 
 
 class Detector:
@@ -28,8 +32,8 @@ class Detector:
 
     Parameters
     ----------
-    model : Model, str or Path, optional
-        A model, or what `Model.load` takes; by default the one that comes with earmark.
+    model : Model, PatchModel, str or Path, optional
+        A model, or what `load_model` takes; by default the one that comes with earmark.
     options : mapping of str to DecodeOptions or mapping, optional
         By label, how to decode it: all options at once, or some by name, e.g.
         ``{"speech": {"threshold": 0.6, "min_gap": 1.0}}``.  The rest is as the model's card says; a
@@ -43,9 +47,9 @@ class Detector:
         If a label or an option does not exist, or a value is not allowed.
     """
 
-    def __init__(self, model: Model | str | Path | None = None, options: Overrides | None = None) -> None:
-        self.model = model if isinstance(model, Model) else Model.load(model or DEFAULT_MODEL)
-        self.options = resolve_options(self.model.card.decode, options or {}, self.model.labels)
+    def __init__(self, model: AnyModel | str | Path | None = None, options: Overrides | None = None) -> None:
+        self.model = model if isinstance(model, Model | PatchModel) else load_model(model or DEFAULT_MODEL)
+        self.options = _resolved(self.model, options or {})
 
     def stream(
         self,
@@ -53,7 +57,7 @@ class Detector:
         sample_rate: float,
         *,
         progress: Progress | None = None,
-        posterior_sink: Callable[[Posteriors], None] | None = None,
+        posterior_sink: PosteriorSink | None = None,
     ) -> Iterator[Segment]:
         """Yield the segments of a signal that arrives in blocks, as soon as they are certain.
 
@@ -77,11 +81,28 @@ class Detector:
         ------
         AudioError
             If the signal is not mono, not floating point, or holds NaN, or the rate is impossible.
+        ConfigError
+            If the model decides nothing before the end of a recording.
         """
-        labels, hop_s = self.model.labels, self.model.card.front_end.grid.hop_s
-        decoder = StreamDecoder(labels, hop_s, self.options)
+        if isinstance(self.model, PatchModel):
+            raise ConfigError(
+                f"model '{self.model.origin}' cannot stream: it compares each moment with the whole recording"
+                "; use detect, or another model"
+            )
+        return self._stream(self.model, blocks, sample_rate, progress, posterior_sink)
+
+    def _stream(
+        self,
+        model: Model,
+        blocks: Iterable[npt.ArrayLike],
+        sample_rate: float,
+        progress: Progress | None,
+        posterior_sink: PosteriorSink | None,
+    ) -> Iterator[Segment]:
+        hop_s = model.card.front_end.grid.hop_s
+        decoder = StreamDecoder(model.labels, hop_s, self.options)
         n_frames, seconds = 0, 0.0
-        for part in self.model.stream(blocks, sample_rate):
+        for part in model.stream(blocks, sample_rate):
             if posterior_sink is not None:
                 posterior_sink(part)
             yield from decoder.push(part.values, part.speech_to_music_db)
@@ -91,13 +112,26 @@ class Detector:
                 progress(seconds, None)
         yield from decoder.flush(seconds)
 
+    def _segments(
+        self,
+        blocks: Iterable[npt.ArrayLike],
+        sample_rate: float,
+        progress: Progress,
+        posterior_sink: PosteriorSink | None,
+    ) -> tuple[Segment, ...]:
+        """Return all segments of a signal, with either kind of model."""
+        if isinstance(self.model, PatchModel):
+            found = self.model.segments(blocks, sample_rate, progress=progress, posterior_sink=posterior_sink)
+            return tuple(found)
+        return tuple(self._stream(self.model, blocks, sample_rate, progress, posterior_sink))
+
     def detect(
         self,
         source: str | PathLike[str] | BinaryIO | npt.NDArray[np.floating],
         sample_rate: float | None = None,
         *,
         progress: Progress | None = None,
-        posterior_sink: Callable[[Posteriors], None] | None = None,
+        posterior_sink: PosteriorSink | None = None,
     ) -> Timeline:
         """Return the timeline of a recording.
 
@@ -136,7 +170,7 @@ class Detector:
             if sample_rate is None:
                 raise AudioError("got samples without a sample rate; give it in Hz, e.g. sample_rate=16000")
             total = source.size / sample_rate if sample_rate > 0 else None
-            found = tuple(self.stream([source], sample_rate, progress=note, posterior_sink=posterior_sink))
+            found = self._segments([source], sample_rate, note, posterior_sink)
             return Timeline(found, duration, self.model.labels)
         if sample_rate is not None:
             raise AudioError(
@@ -146,10 +180,10 @@ class Detector:
         # Arrays are detected without a decoder being loaded.
         from earmark.audio import open_audio
 
-        rate = self.model.card.front_end.sample_rate
+        rate = self.model.sample_rate
         with open_audio(source, sample_rate=rate) as audio:
             total = audio.duration
-            found = tuple(self.stream(audio, rate, progress=note, posterior_sink=posterior_sink))
+            found = self._segments(audio, rate, note, posterior_sink)
             return Timeline(found, duration, self.model.labels, audio.name, tuple(audio.warnings))
 
 
@@ -157,7 +191,7 @@ def detect(
     source: str | PathLike[str] | BinaryIO | npt.NDArray[np.floating],
     sample_rate: float | None = None,
     *,
-    model: Model | str | Path | None = None,
+    model: AnyModel | str | Path | None = None,
     progress: Progress | None = None,
     **options: float,
 ) -> Timeline:
@@ -169,7 +203,7 @@ def detect(
         A recording, or a mono signal, nominal range -1 to 1.
     sample_rate : float, optional
         Hz; to be given with a signal, and only with one.
-    model : Model, str or Path, optional
+    model : Model, PatchModel, str or Path, optional
         By default the one that comes with earmark.
     progress : callable, optional
         Called with the seconds done so far, and of how many (None where the recording does not tell).
@@ -186,10 +220,23 @@ def detect(
     ConfigError
         If an option does not exist, or its value is not allowed.
     """
-    loaded = model if isinstance(model, Model) else Model.load(model or DEFAULT_MODEL)
+    loaded = model if isinstance(model, Model | PatchModel) else load_model(model or DEFAULT_MODEL)
     return Detector(loaded, dict.fromkeys(loaded.labels, options)).detect(
         source, sample_rate, progress=progress
     )
+
+
+def _resolved(model: AnyModel, options: Overrides) -> dict[str, DecodeOptions]:
+    """Return the options of a model's labels; a model that decodes by Viterbi has none."""
+    if isinstance(model, Model):
+        return resolve_options(model.card.decode, options, model.labels)
+    for label, changes in options.items():
+        if isinstance(changes, DecodeOptions) or changes:
+            raise ConfigError(
+                f"options for '{label}': model '{model.origin}' searches for the likeliest sequence of "
+                "classes; it has no thresholds or durations to set"
+            )
+    return {}
 
 
 def resolve_options(

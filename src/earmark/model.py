@@ -13,7 +13,6 @@ applies there and the chunks give what one run over everything would::
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +20,14 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from earmark.activity import fill_gaps
-from earmark.card import METADATA_KEY, ModelCard
-from earmark.errors import ConfigError, ModelError
+from earmark.card import ModelCard
+from earmark.errors import ModelError
+from earmark.modelfile import DEFAULT_MODEL, ModelFile, one_line, open_model
+from earmark.patchcard import PatchCard
 from earmark.posteriors import Posteriors
 from earmark.samples import Signal
 
 FloatArray = npt.NDArray[np.float32]
-
-DEFAULT_MODEL = "detector"
 
 # Frames decided in one run: two minutes at 20 ms.  With 8 s of context, half of it costs 7 % more, for the
 # margins, and holds 28 MB less.
@@ -37,14 +36,6 @@ _CORE_FRAMES = 6000
 _PAUSE_S = 0.5
 # Networks may halve the frame rate twice; chunks start where both halvings do.
 _ALIGN_FRAMES = 4
-
-
-def embedded_models() -> list[str]:
-    """Return the names of the models that come with earmark."""
-    folder = files("earmark") / "assets"
-    if not folder.is_dir():
-        return []
-    return sorted(f.name.removesuffix(".onnx") for f in folder.iterdir() if f.name.endswith(".onnx"))
 
 
 class Model:
@@ -73,12 +64,12 @@ class Model:
 
     @classmethod
     def load(cls, name_or_path: str | Path = DEFAULT_MODEL, threads: int = 1) -> Model:
-        """Load a model that comes with earmark by its name, or any other by its path.
+        """Load a model by its name, or any other by its path.
 
         Parameters
         ----------
         name_or_path : str or Path
-            E.g. ``"detector"`` (see `embedded_models`) or ``"mine.onnx"``.
+            E.g. ``"detector"`` (see `embedded_models` and `user_models`) or ``"mine.onnx"``.
         threads : int
             Threads the network may use; 1 costs the least processor time.
 
@@ -89,17 +80,22 @@ class Model:
         ConfigError
             If `threads` is below 1.
         """
-        if threads < 1:
-            raise ConfigError(f"threads {threads}: it must be 1 or more")
-        origin = str(name_or_path)
-        session = _open_session(_read(name_or_path), origin, threads)
-        text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-        if text is None:
+        return cls.of(open_model(name_or_path, threads))
+
+    @classmethod
+    def of(cls, file: ModelFile) -> Model:
+        """Make the model of an open file; raises `ModelError` if it does not fit its card."""
+        if PatchCard.describes(file.card):
             raise ModelError(
-                f"'{origin}' has no model card, so its labels and front end are unknown; "
-                "give a model made by earmark's training"
+                f"'{file.origin}' needs whole recordings and gives no posteriors of its own; "
+                f"use earmark.Detector('{file.origin}')"
             )
-        return cls(session, ModelCard.from_json(text, origin), origin)
+        return cls(file.session, ModelCard.from_json(file.card, file.origin), file.origin)
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate of the signal it hears, Hz."""
+        return self.card.front_end.sample_rate
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -136,7 +132,7 @@ class Model:
             found = self._session.run(self._outputs, {"log_mel": np.ascontiguousarray(log_mel[None])})
         except Exception as err:  # onnxruntime's errors share no other base
             raise ModelError(
-                f"model '{self.origin}' does not run on its card's input ({_one_line(err)})"
+                f"model '{self.origin}' does not run on its card's input ({one_line(err)})"
             ) from err
         shape = (1, log_mel.shape[1], len(self.labels))
         if found[0].shape != shape or (self.tells_ratio and found[1].shape != shape[:2]):
@@ -277,40 +273,6 @@ class PosteriorStream:
         return Posteriors(values, ratio, model.labels, hop_s)
 
 
-def _read(name_or_path: str | Path) -> bytes:
-    """Return the bytes of a model file."""
-    names = embedded_models()
-    if name_or_path in names:
-        return (files("earmark") / "assets" / f"{name_or_path}.onnx").read_bytes()
-    try:
-        return Path(name_or_path).read_bytes()
-    except OSError as err:
-        known = f"one of {', '.join(names)}" if names else "none is installed"
-        raise ModelError(
-            f"no model '{name_or_path}' ({err.strerror or err}); give the name of a built-in model ({known}) "
-            "or the path of an .onnx file"
-        ) from err
-
-
-def _open_session(data: bytes, origin: str, threads: int) -> ort.InferenceSession:
-    """Open a session whose settings are its own: nothing process-wide is touched."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # The arena keeps the blocks of a run for the next one, so that memory does not grow with the recording;
-    # patterns would hold one block as large as all of them.
-    options.enable_mem_pattern = False
-    # Idle threads sleep; by default they spin, which costs more than it saves between short runs.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    try:
-        return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except Exception as err:  # onnxruntime's errors share no other base
-        raise ModelError(
-            f"'{origin}' is no ONNX model that can be run ({_one_line(err)}); it may be damaged: get it again"
-        ) from err
-
-
 def _check_graph(session: ort.InferenceSession, card: ModelCard, origin: str) -> None:
     """Refuse a graph whose inputs and outputs are not those its card needs."""
     inputs = {node.name: node for node in session.get_inputs()}
@@ -326,9 +288,3 @@ def _check_graph(session: ort.InferenceSession, card: ModelCard, origin: str) ->
             f"'{origin}' takes {kind} of shape {shape}, but its card says {n_mels} mel bands, tensor(float) "
             f"of shape [1, {n_mels}, n_frames]; the card belongs to another network"
         )
-
-
-def _one_line(err: Exception) -> str:
-    """Return onnxruntime's own words without its code and its further lines."""
-    lines = str(err).strip().splitlines()
-    return lines[0].rpartition(" : ")[2][:160].rstrip(". ") if lines else type(err).__name__

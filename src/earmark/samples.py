@@ -55,14 +55,18 @@ class Signal:
         The frames are the same, bit for bit, however the signal is cut.
         """
         mel = MelStream(front_end)
-        if self.sample_rate == front_end.sample_rate:
-            yield from map(mel.push, self._pieces())
-        else:
-            resampler = soxr.ResampleStream(self.sample_rate, front_end.sample_rate, 1, dtype="float32")
-            for piece in self._pieces():
-                yield mel.push(resampler.resample_chunk(piece))
-            yield mel.push(resampler.resample_chunk(np.empty(0, np.float32), last=True))
+        yield from map(mel.push, self.at(front_end.sample_rate))
         yield mel.flush()
+
+    def at(self, sample_rate: int) -> Iterator[FloatArray]:
+        """Read the signal at a rate; yield pieces that are the same, bit for bit, however it is cut."""
+        if self.sample_rate == sample_rate:
+            yield from self._pieces()
+            return
+        resampler = soxr.ResampleStream(self.sample_rate, sample_rate, 1, dtype="float32")
+        for piece in self._pieces():
+            yield resampler.resample_chunk(piece)
+        yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
 
     def _pieces(self) -> Iterator[FloatArray]:
         """Recut the blocks into pieces of one size."""

@@ -6,16 +6,16 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from rich import box
 from rich.table import Table
 
+from earmark.catalogue import load_model
 from earmark.environment import environment
 from earmark.errors import ConfigError
-from earmark.model import Model, embedded_models
+from earmark.modelfile import read_model
 
 
 @dataclass(frozen=True)
@@ -116,10 +116,9 @@ def describe_model(name_or_path: str) -> dict[str, str]:
     ModelError
         If the model cannot be loaded.
     """
-    card = Model.load(name_or_path).card
-    built_in = files("earmark") / "assets" / f"{name_or_path}.onnx"
-    data = built_in.read_bytes() if name_or_path in embedded_models() else Path(name_or_path).read_bytes()
-    return {"name": card.name, "version": card.version, "sha256": hashlib.sha256(data).hexdigest()}
+    card = load_model(name_or_path).card
+    digest = hashlib.sha256(read_model(name_or_path)).hexdigest()
+    return {"name": card.name, "version": card.version, "sha256": digest}
 
 
 def write_report(

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from earmark.audio import open_audio
+from earmark.catalogue import load_model
 from earmark.detector import Detector
 from earmark.errors import EarmarkError
-from earmark.model import Model
 
 
 def read_only(path: str) -> float:
@@ -45,7 +45,7 @@ def _warm_up(mode: str, path: str, model: str) -> Callable[[], float]:
         with open_audio(path) as stream:
             next(iter(stream), None)
         return lambda: read_only(path)
-    detector = Detector(Model.load(model))
+    detector = Detector(load_model(model))
     noise = np.random.default_rng(0).normal(0, 0.01, 16_000).astype(np.float32)
     for _ in detector.stream([noise], 16_000):
         pass

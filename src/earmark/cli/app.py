@@ -27,11 +27,12 @@ COMMANDS = {
     "mix": "Make programmes with exact labels out of speech and music files.",
     "models": "List the models and show their cards.",
     "train": "Train a detector. [dim]Needs the extra: pip install 'earmark\\[train]'[/dim]",
+    "import-weights": "Turn published weights into a model. [dim]Needs the extra 'train'.[/dim]",
     "bench": "Score a detector on annotated recordings.",
     "datasets": "List the datasets, say where to get them, and check copies.",
 }
 # Packages of the extra `train`, by the names they are imported under.
-_TRAIN_PACKAGES = {"torch", "onnx", "onnxscript", "pyworld", "pkg_resources", "tomli"}
+_TRAIN_PACKAGES = {"torch", "onnx", "onnxscript", "h5py", "pyworld", "pkg_resources", "tomli"}
 
 # Newer releases of Typer carry a click of their own, older ones import it: this names either's class.
 _UsageError: type[Any] = typer.BadParameter.__bases__[0]
@@ -57,11 +58,12 @@ class _Commands(TyperGroup):
 
 def _load(name: str) -> Any:
     """Return the command: the module's Typer `app`, or its function of that name."""
-    module = import_module(f"earmark.cli.{name}")
+    identifier = name.replace("-", "_")
+    module = import_module(f"earmark.cli.{identifier}")
     sub_app = getattr(module, "app", None)
     if sub_app is None:
         sub_app = typer.Typer(add_completion=False, rich_markup_mode="rich")
-        sub_app.command(name)(getattr(module, name))
+        sub_app.command(name)(getattr(module, identifier))
     command = typer.main.get_command(sub_app)
     command.name = name
     return command

@@ -93,15 +93,15 @@ def detect(
     }
     names = _check(output, formats or [], columns, skip_existing, posteriors, jobs, quiet)
     # Imported late: they bring in numpy, the decoder and the network.
+    from earmark.catalogue import load_model
     from earmark.cli.batch import Batch
     from earmark.detector import Detector
     from earmark.inputs import expand
     from earmark.jobs import Settings
-    from earmark.model import Model
     from earmark.pool import usable_cores
     from earmark.terminal import print_error
 
-    loaded = Model.load(model)
+    loaded = load_model(model)
     detector = Detector(loaded, _overrides(changes, loaded.labels))
     options: dict[str, dict[str, Any]] = {"json": {"model": (loaded.card.name, loaded.card.version)}}
     if columns is not None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from importlib.resources import files
-from pathlib import Path
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from earmark.card import ModelCard
+    from earmark.patchcard import PatchCard
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
@@ -31,7 +31,7 @@ def models(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the architectures as JSON.")] = False,
 ) -> None:
-    """List the models that come with earmark; `show` prints a card."""
+    """List the models that come with earmark and those imported; `show` prints a card."""
     if architectures and context.invoked_subcommand is None:
         _list_architectures(json)
         return
@@ -39,15 +39,16 @@ def models(
         raise typer.BadParameter("--architectures stands alone, --json only with it or after show")
     if context.invoked_subcommand is not None:
         return
-    from earmark.model import Model, embedded_models
+    from earmark.catalogue import load_model
+    from earmark.modelfile import embedded_models, user_models
     from earmark.terminal import make_console
 
-    names = embedded_models()
+    names = [*embedded_models(), *user_models()]
     if not names:
         raise ModelError("no model is installed with earmark; give the path of one with --model FILE.onnx")
     table = _table("name", "version", "labels", "size", "description")
     for name in names:
-        card = Model.load(name).card
+        card = load_model(name).card
         table.add_row(name, card.version, ", ".join(card.labels), _size(name), card.description)
     make_console().print(table)
 
@@ -60,9 +61,9 @@ def show(
     ] = False,
 ) -> None:
     """Print the card of a model: labels, decoding defaults, training sources, licence, figures."""
-    from earmark.model import Model
+    from earmark.catalogue import load_model
 
-    card = Model.load(model).card
+    card = load_model(model).card
     if json:
         typer.echo(card.to_json())
     else:
@@ -103,20 +104,17 @@ def _list_architectures(json: bool) -> None:
 
 
 def _size(name_or_path: str) -> str:
-    from earmark.model import embedded_models
+    from earmark.modelfile import read_model
 
-    if name_or_path in embedded_models():
-        n_bytes = len((files("earmark") / "assets" / f"{name_or_path}.onnx").read_bytes())
-    else:
-        n_bytes = Path(name_or_path).stat().st_size
+    n_bytes = len(read_model(name_or_path))
     return f"{n_bytes / 1e6:.1f} MB" if n_bytes >= 1e5 else f"{n_bytes / 1e3:.0f} kB"
 
 
-def _print_card(card: ModelCard, size: str) -> None:
+def _print_card(card: ModelCard | PatchCard, size: str) -> None:
+    from earmark.patchcard import PatchCard
     from earmark.terminal import make_console
 
     console = make_console()
-    front = card.front_end
     console.print(f"{card.name} {card.version}", style="bold")
     console.print(card.description)
     console.print()
@@ -125,24 +123,11 @@ def _print_card(card: ModelCard, size: str) -> None:
     facts.add_row("labels", ", ".join(card.labels))
     facts.add_row("licence", card.licence)
     facts.add_row("size", size)
-    facts.add_row(
-        "input",
-        f"{front.sample_rate} Hz, {front.n_mels} mel bands {front.fmin:g}-{front.fmax:g} Hz, "
-        f"a frame every {1000 * front.grid.hop_s:g} ms",
-    )
-    facts.add_row("context", f"{card.context * front.grid.hop_s:.2g} s on each side")
+    for name, value in _patch_facts(card) if isinstance(card, PatchCard) else _stream_facts(card):
+        facts.add_row(name, value)
     console.print(facts)
-    decoding = _table("decoding", "threshold", "release", "min. duration", "min. gap", "smooth")
-    for label in card.labels:
-        options = card.decode[label]
-        decoding.add_row(
-            label,
-            f"{options.threshold:.3g}",
-            f"{options.release_at:.3g}",
-            *(f"{seconds:g} s" for seconds in (options.min_duration, options.min_gap, options.smooth)),
-        )
     console.print()
-    console.print(decoding)
+    console.print(_patch_decoding(card) if isinstance(card, PatchCard) else _stream_decoding(card))
     if card.sources:
         keys = list(dict.fromkeys(key for source in card.sources for key in source))
         sources = _table(*("source" if key == "name" else key for key in keys))
@@ -157,6 +142,48 @@ def _print_card(card: ModelCard, size: str) -> None:
                 table.add_row(path, value)
             console.print()
             console.print(table)
+
+
+def _stream_facts(card: ModelCard) -> Iterator[tuple[str, str]]:
+    front = card.front_end
+    yield (
+        "input",
+        f"{front.sample_rate} Hz, {front.n_mels} mel bands {front.fmin:g}-{front.fmax:g} Hz, "
+        f"a frame every {1000 * front.grid.hop_s:g} ms",
+    )
+    yield "context", f"{card.context * front.grid.hop_s:.2g} s on each side"
+
+
+def _stream_decoding(card: ModelCard) -> Table:
+    decoding = _table("decoding", "threshold", "release", "min. duration", "min. gap", "smooth")
+    for label in card.labels:
+        options = card.decode[label]
+        decoding.add_row(
+            label,
+            f"{options.threshold:.3g}",
+            f"{options.release_at:.3g}",
+            *(f"{seconds:g} s" for seconds in (options.min_duration, options.min_gap, options.smooth)),
+        )
+    return decoding
+
+
+def _patch_facts(card: PatchCard) -> Iterator[tuple[str, str]]:
+    extractor = card.extractor()
+    frame_s = extractor.hop_length / extractor.sample_rate
+    options = "".join(f", {name} {value}" for name, value in card.features.items() if name != "name")
+    yield (
+        "input",
+        f"{extractor.sample_rate} Hz, features '{extractor.name}'{options}, {extractor.n_bands} bands, "
+        f"patches of {extractor.patch_length * frame_s:g} s every {1000 * extractor.step * frame_s:g} ms",
+    )
+    yield "context", "the whole recording: it cannot stream"
+
+
+def _patch_decoding(card: PatchCard) -> Table:
+    decoding = _table("decoding: energy, then Viterbi", "")
+    for name, value in asdict(card.decode).items():
+        decoding.add_row(name, f"{value:g}")
+    return decoding
 
 
 def _table(*columns: str) -> Table:

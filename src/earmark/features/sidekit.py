@@ -13,6 +13,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, NamedTuple
@@ -106,8 +107,32 @@ class SidekitMel(Extractor):
         with np.errstate(divide="ignore"):
             return Analysis(np.log(log_mel, out=log_mel), np.log(log_energy, out=log_energy))
 
+    def analyse_stream(self, blocks: Iterable[FloatArray]) -> Iterator[Analysis]:
+        """Yield what `analyse` computes of a signal that comes in blocks, float32, shape=(n,).
+
+        Raises
+        ------
+        AudioError
+            If a block is not mono, not floating point, or not finite.
+        """
+        rest = np.empty(0, np.float32)
+        for block in blocks:
+            rest = np.concatenate([rest, block])
+            n_frames = self.n_frames(len(rest))
+            if n_frames:
+                yield self.analyse(rest)
+                rest = rest[n_frames * self.hop_length :]
+
     def _compute(self, samples: FloatArray) -> FloatArray:
         return self.analyse(samples).log_mel[: self.n_bands]
+
+    @property
+    def lead(self) -> int:
+        """Patches from the one that begins at a time to the one whose middle lies there.
+
+        Before and after the outermost of these, there is no whole patch to be had.
+        """
+        return self.patch_length // (2 * self.step)
 
     def cut(self, features: FloatArray) -> Patches:
         """Cut features into patches, one for each 20 ms begun.
@@ -132,10 +157,8 @@ class SidekitMel(Extractor):
         filled = np.pad(
             features[: self.n_bands], ((0, 0), (0, missing)), constant_values=features.min(initial=np.inf)
         )
-        # The middle of a patch lies 17 patches on; before and after, there is no whole one to be had.
-        lead = self.patch_length // (2 * self.step)
         last = (filled.shape[1] - self.patch_length) // self.step
-        wanted = np.arange(-(-n_frames // self.step)) - lead
+        wanted = np.arange(-(-n_frames // self.step)) - self.lead
         return Patches(filled, np.clip(wanted, 0, last) * self.step, self.patch_length, standardise=True)
 
 

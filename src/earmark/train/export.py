@@ -1,11 +1,15 @@
-"""From trained weights to a model file: an ONNX graph from log-mel to posteriors, with its card inside."""
+"""From trained weights to a model file: an ONNX graph from features to posteriors, with its card inside."""
 
 from __future__ import annotations
 
 import logging
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import onnxruntime as ort
 import torch
@@ -15,6 +19,7 @@ from torch import Tensor, nn
 from earmark.card import METADATA_KEY, ModelCard
 from earmark.errors import ModelError
 from earmark.files import atomic_write
+from earmark.patchcard import PatchCard
 from earmark.train.networks import RATIO_DB, DetectorNet
 
 # Largest difference of a posterior between the trained network and its exported graph, and between that
@@ -46,17 +51,62 @@ def export(net: DetectorNet, card: ModelCard, path: Path) -> None:
     """
     module = _Exported(net).eval()
     example = torch.full((1, card.front_end.n_mels, 400), -60.0)
+    outputs = ["posteriors", "speech_to_music_db"]
+    model = _graph(module, example, "log_mel", outputs, {2: torch.export.Dim("T", min=2)}, card)
+    inputs = _log_mels(card.front_end.n_mels)
+    _check(module, model.SerializeToString(), "log_mel", inputs, _TOLERANCE)
+    _halve(model)
+    onnx.checker.check_model(model)
+    data = model.SerializeToString()
+    _check(module, data, "log_mel", inputs, _HALF_TOLERANCE)
+    with atomic_write(path, binary=True) as file:
+        file.write(data)
+
+
+def export_patches(net: nn.Module, card: PatchCard, path: Path) -> None:
+    """Write a network for patches, (B, F, T) to logits (B, K), and its card to `path`, in full precision.
+
+    Raises
+    ------
+    ModelError
+        If the exported graph disagrees with the network.
+    """
+    module = nn.Sequential(net, nn.Softmax(dim=1)).eval()
+    extractor = card.extractor()
+    shape = (extractor.n_bands, extractor.patch_length)
+    batch = {0: torch.export.Dim("B", min=1)}
+    model = _graph(module, torch.zeros(2, *shape), "patches", ["posteriors"], batch, card)
+    data = model.SerializeToString()
+    rng = np.random.default_rng(0)
+    inputs = [rng.normal(size=(n, *shape)).astype(np.float32) for n in (1, 2, 7)]
+    _check(module, data, "patches", inputs, _TOLERANCE)
+    with atomic_write(path, binary=True) as file:
+        file.write(data)
+
+
+def _graph(
+    module: nn.Module,
+    example: Tensor,
+    name: str,
+    outputs: list[str],
+    free: dict[int, Any],
+    card: ModelCard | PatchCard,
+) -> onnx.ModelProto:
+    """Return the graph of a module whose input has the given free axes, with the card inside."""
     # The exporter tells at length which packages it could also have registered.
     logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
-    program = torch.onnx.export(
-        module,
-        (example,),
-        input_names=["log_mel"],
-        output_names=["posteriors", "speech_to_music_db"],
-        dynamic_shapes=({2: torch.export.Dim("T", min=2)},),
-        dynamo=True,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        # Of torch, about torch.
+        warnings.simplefilter("ignore", FutureWarning)
+        program = torch.onnx.export(
+            module,
+            (example,),
+            input_names=[name],
+            output_names=outputs,
+            dynamic_shapes=(free,),
+            dynamo=True,
+            verbose=False,
+        )
     if program is None:
         raise ModelError("the network could not be turned into a graph; nothing written")
     model = program.model_proto
@@ -64,13 +114,12 @@ def export(net: DetectorNet, card: ModelCard, path: Path) -> None:
     entry = model.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, card.to_json()
     onnx.checker.check_model(model)
-    _check(module, model.SerializeToString(), card.front_end.n_mels, _TOLERANCE)
-    _halve(model)
-    onnx.checker.check_model(model)
-    data = model.SerializeToString()
-    _check(module, data, card.front_end.n_mels, _HALF_TOLERANCE)
-    with atomic_write(path, binary=True) as file:
-        file.write(data)
+    return model
+
+
+def _log_mels(n_mels: int) -> list[npt.NDArray[np.float32]]:
+    rng = np.random.default_rng(0)
+    return [rng.uniform(-90, 0, (1, n_mels, n)).astype(np.float32) for n in (1, 2, 7, 401)]
 
 
 def _halve(model: onnx.ModelProto) -> None:
@@ -88,15 +137,21 @@ def _halve(model: onnx.ModelProto) -> None:
     graph.node.extend(nodes)
 
 
-def _check(module: nn.Module, data: bytes, n_mels: int, tolerance: float) -> None:
+def _check(
+    module: nn.Module,
+    data: bytes,
+    name: str,
+    inputs: Sequence[npt.NDArray[np.float32]],
+    tolerance: float,
+) -> None:
+    """Compare the first output of a module and of its graph."""
     session = ort.InferenceSession(data, providers=["CPUExecutionProvider"])
-    rng = np.random.default_rng(0)
-    for n_frames in (1, 2, 7, 401):
-        log_mel = rng.uniform(-90, 0, (1, n_mels, n_frames)).astype(np.float32)
+    for array in inputs:
         with torch.no_grad():
-            wanted = module(torch.from_numpy(log_mel))[0].numpy()
-        found = session.run(None, {"log_mel": log_mel})[0]
+            outputs = module(torch.from_numpy(array))
+        wanted = (outputs if isinstance(outputs, Tensor) else outputs[0]).numpy()
+        found = session.run(None, {name: array})[0]
         if found.shape != wanted.shape or float(np.abs(found - wanted).max()) > tolerance:
             raise ModelError(
-                f"the exported graph disagrees with the network on {n_frames} frames; nothing written"
+                f"the exported graph disagrees with the network on input {array.shape}; nothing written"
             )

@@ -1,0 +1,38 @@
+"""All models under one roof: loading one of either kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from earmark.model import Model
+from earmark.modelfile import DEFAULT_MODEL, open_model
+from earmark.patchcard import PatchCard
+from earmark.patchmodel import PatchModel
+
+AnyModel = Model | PatchModel
+
+
+def load_model(name_or_path: str | Path = DEFAULT_MODEL, threads: int = 1) -> AnyModel:
+    """Load a model by its name, or any other by its path.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        E.g. ``"detector"``, ``"ina-smn"`` or ``"mine.onnx"``.
+    threads : int
+        Threads the network may use; 1 costs the least processor time.
+
+    Returns
+    -------
+    Model or PatchModel
+        What its card says it is: posteriors of a stream, or segments of a whole recording.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, damaged, has no card, or does not fit its card.
+    ConfigError
+        If `threads` is below 1.
+    """
+    file = open_model(name_or_path, threads)
+    return PatchModel(file) if PatchCard.describes(file.card) else Model.of(file)

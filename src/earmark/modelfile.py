@@ -1,0 +1,176 @@
+"""Model files: where they lie, what they are called, and how they are opened.
+
+A model is named if it comes with earmark, or lies in the user's folder as ``NAME.onnx``; any other is given
+by its path.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+import onnxruntime as ort
+
+from earmark.card import METADATA_KEY
+from earmark.errors import ConfigError, ModelError
+
+DEFAULT_MODEL = "detector"
+_SUFFIX = ".onnx"
+
+
+class Published(NamedTuple):
+    """A published system whose weights the user gets and imports.
+
+    Parameters
+    ----------
+    system : str
+        What `earmark import-weights` calls it.
+    file : str
+        Name of the file of weights.
+    home : str
+        Where that is published.
+    """
+
+    system: str
+    file: str
+    home: str
+
+
+# By the name of the model that the import makes.
+PUBLISHED = {
+    "ina-smn": Published(
+        "ina",
+        "keras_speech_music_noise_cnn.hdf5",
+        "github.com/ina-foss/inaSpeechSegmenter (in its history, e.g. commit 0b19263)",
+    ),
+}
+
+
+class ModelFile(NamedTuple):
+    """An open model: its network, its card as JSON, and the name or path it was opened by."""
+
+    session: ort.InferenceSession
+    card: str
+    origin: str
+
+
+def embedded_models() -> list[str]:
+    """Return the names of the models that come with earmark."""
+    folder = files("earmark") / "assets"
+    if not folder.is_dir():
+        return []
+    return sorted(f.name.removesuffix(_SUFFIX) for f in folder.iterdir() if f.name.endswith(_SUFFIX))
+
+
+def user_folder() -> Path:
+    """Return the folder of the user's own models; it need not exist.
+
+    It is what the variable EARMARK_MODELS says, or ``earmark/models`` in the folder for the data of
+    programs: ``~/.local/share`` or XDG_DATA_HOME, on macOS ``~/Library/Application Support``, on Windows
+    LOCALAPPDATA.
+    """
+    own = os.environ.get("EARMARK_MODELS")
+    if own:
+        return Path(own)
+    if sys.platform == "win32":
+        data = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        data = Path.home() / "Library" / "Application Support"
+    else:
+        data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "earmark" / "models"
+
+
+def user_models() -> list[str]:
+    """Return the names of the models in the user's folder, but for those that come with earmark."""
+    try:
+        found = {path.stem for path in user_folder().iterdir() if path.suffix == _SUFFIX}
+    except OSError:
+        return []
+    return sorted(found - set(embedded_models()))
+
+
+def user_path(name: str) -> Path:
+    """Return where a model of the user's folder lies, or is to lie."""
+    return user_folder() / f"{name}{_SUFFIX}"
+
+
+def read_model(name_or_path: str | Path) -> bytes:
+    """Return the bytes of a model file.
+
+    Raises
+    ------
+    ModelError
+        If there is none.
+    """
+    names = embedded_models()
+    if name_or_path in names:
+        return (files("earmark") / "assets" / f"{name_or_path}{_SUFFIX}").read_bytes()
+    is_own = name_or_path in user_models()
+    try:
+        return (user_path(str(name_or_path)) if is_own else Path(name_or_path)).read_bytes()
+    except OSError as err:
+        if name_or_path in PUBLISHED:
+            wanted = PUBLISHED[str(name_or_path)]
+            raise ModelError(
+                f"model '{name_or_path}' is not imported yet; get '{wanted.file}' from {wanted.home}, "
+                f"then run: earmark import-weights {wanted.system} {wanted.file}"
+            ) from err
+        own = user_models()
+        known = f"one of {', '.join(names)}" if names else "none is installed"
+        known += f", or one of yours: {', '.join(own)}" if own else ""
+        raise ModelError(
+            f"no model '{name_or_path}' ({err.strerror or err}); give the name of a built-in model ({known}) "
+            "or the path of an .onnx file"
+        ) from err
+
+
+def open_model(name_or_path: str | Path, threads: int = 1) -> ModelFile:
+    """Open a model by its name or path; it may use that many threads.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, damaged, or has no card.
+    ConfigError
+        If `threads` is below 1.
+    """
+    if threads < 1:
+        raise ConfigError(f"threads {threads}: it must be 1 or more")
+    origin = str(name_or_path)
+    session = _open_session(read_model(name_or_path), origin, threads)
+    card = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if card is None:
+        raise ModelError(
+            f"'{origin}' has no model card, so its labels and front end are unknown; "
+            "give a model made by earmark's training"
+        )
+    return ModelFile(session, card, origin)
+
+
+def _open_session(data: bytes, origin: str, threads: int) -> ort.InferenceSession:
+    """Open a session whose settings are its own: nothing process-wide is touched."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # The arena keeps the blocks of a run for the next one, so that memory does not grow with the recording;
+    # patterns would hold one block as large as all of them.
+    options.enable_mem_pattern = False
+    # Idle threads sleep; by default they spin, which costs more than it saves between short runs.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as err:  # onnxruntime's errors share no other base
+        raise ModelError(
+            f"'{origin}' is no ONNX model that can be run ({one_line(err)}); it may be damaged: get it again"
+        ) from err
+
+
+def one_line(err: Exception) -> str:
+    """Return onnxruntime's own words without its code and its further lines."""
+    lines = str(err).strip().splitlines()
+    return lines[0].rpartition(" : ")[2][:160].rstrip(". ") if lines else type(err).__name__
