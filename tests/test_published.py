@@ -26,8 +26,8 @@ from earmark.modelfile import user_folder, user_models  # noqa: E402
 from earmark.patchcard import PatchCard  # noqa: E402
 from earmark.patchmodel import PatchModel  # noqa: E402
 from earmark.posteriors import Posteriors  # noqa: E402
-from earmark.train.keras import load_keras  # noqa: E402
-from earmark.train.models import create_model  # noqa: E402
+from earmark.train.keras import load_keras, read_keras  # noqa: E402
+from earmark.train.models import ARCHITECTURES, create_model  # noqa: E402
 from earmark.train.published import SYSTEMS, import_published  # noqa: E402
 
 GOLDEN = Path(os.environ.get("EARMARK_GOLDEN") or Path(__file__).parents[2] / "shared" / "golden") / "ina"
@@ -306,3 +306,16 @@ def test_segments_are_those_of_the_program(released, name):
     for segment, (_, start, end) in zip(found, wanted, strict=True):
         assert abs(segment.start - start) <= 0.04
         assert abs(segment.end - end) <= 0.04
+
+
+@pytest.mark.parametrize(("name", "architecture"), [("speech_music", "gro-t3"), ("ensemble", "gro-t1")])
+def test_the_released_weights_of_acmus_fit(name, architecture):
+    path = GOLDEN.parent / "acmus" / f"{name}.h5"
+    if not path.exists():
+        pytest.skip(f"'{path}' is not there; EARMARK_GOLDEN names the folder of published weights")
+    net = create_model(architecture).eval()
+    load_keras(net, path)
+    first = read_keras(path)[0].weights["kernel"]  # (time, bands, in, out)
+    assert np.array_equal(next(net.parameters())[5, 0, 1, 2].item(), first[2, 1, 0, 5])
+    with torch.no_grad():
+        assert net(torch.zeros(1, *ARCHITECTURES[architecture].shape)).isfinite().all()
