@@ -26,6 +26,7 @@ from earmark.modelfile import user_folder, user_models  # noqa: E402
 from earmark.patchcard import PatchCard  # noqa: E402
 from earmark.patchmodel import PatchModel  # noqa: E402
 from earmark.posteriors import Posteriors  # noqa: E402
+from earmark.train.acmus import NETWORKS, load_acmus  # noqa: E402
 from earmark.train.keras import load_keras, read_keras  # noqa: E402
 from earmark.train.models import ARCHITECTURES, create_model  # noqa: E402
 from earmark.train.published import SYSTEMS, import_published  # noqa: E402
@@ -308,14 +309,39 @@ def test_segments_are_those_of_the_program(released, name):
         assert abs(segment.end - end) <= 0.04
 
 
-@pytest.mark.parametrize(("name", "architecture"), [("speech_music", "gro-t3"), ("ensemble", "gro-t1")])
-def test_the_released_weights_of_acmus_fit(name, architecture):
+# ACMus-Models
+
+
+def test_networks_of_acmus_come_with_their_scaling(tmp_path):
+    own = create_model("gro-t1").eval()
+    weights = write_keras(own, tmp_path / "ensemble.h5")
+    cells = np.random.default_rng(0).uniform(1, 2, (2, 34, 257, 1)).astype(np.float32)
+    np.savez(tmp_path / "ensemble.npz", normMat=cells)
+    net, scaling = load_acmus("gro-t1", weights, tmp_path / "ensemble.npz")
+    assert all(torch.equal(a, b) for a, b in zip(net.parameters(), own.parameters(), strict=True))
+    patch = np.ones((1, 257, 34), np.float32)
+    assert scaling(patch)[0, 200, 3] == pytest.approx((1 - cells[0, 3, 200, 0]) / cells[1, 3, 200, 0])
+    gro_t3 = write_keras(create_model("gro-t3"), tmp_path / "speech_music.h5")
+    with pytest.raises(ModelError, match=r"'gro-t3' needs \(2, 140, 80, 1\)"):
+        load_acmus("gro-t3", gro_t3, tmp_path / "ensemble.npz")
+    with pytest.raises(ModelError, match="does not hold the scaling"):
+        load_acmus("gro-t1", weights, weights)
+    np.savez(tmp_path / "zero.npz", normMat=0 * cells)
+    with pytest.raises(ModelError, match="not above 0"):
+        load_acmus("gro-t1", weights, tmp_path / "zero.npz")
+    with pytest.raises(ConfigError, match="there are: gro-t3, gro-t1"):
+        load_acmus("gro-t2", weights, weights)
+
+
+@pytest.mark.parametrize(("name", "network"), [("speech_music", "gro-t3"), ("ensemble", "gro-t1")])
+def test_the_released_networks_of_acmus_fit(name, network):
     path = GOLDEN.parent / "acmus" / f"{name}.h5"
     if not path.exists():
         pytest.skip(f"'{path}' is not there; EARMARK_GOLDEN names the folder of published weights")
-    net = create_model(architecture).eval()
-    load_keras(net, path)
+    net, scaling = load_acmus(network, path, path.with_suffix(".npz"))
     first = read_keras(path)[0].weights["kernel"]  # (time, bands, in, out)
-    assert np.array_equal(next(net.parameters())[5, 0, 1, 2].item(), first[2, 1, 0, 5])
+    assert next(net.parameters())[5, 0, 1, 2].item() == first[2, 1, 0, 5]
     with torch.no_grad():
-        assert net(torch.zeros(1, *ARCHITECTURES[architecture].shape)).isfinite().all()
+        logits = net(torch.from_numpy(scaling(np.zeros((1, *ARCHITECTURES[network].shape), np.float32))))
+    assert logits.shape == (1, len(NETWORKS[network][1]))
+    assert logits.isfinite().all()
