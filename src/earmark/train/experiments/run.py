@@ -82,7 +82,7 @@ def find_data(experiment: Experiment, folder: Path) -> tuple[str, list[Clip]]:
         copy = DATASETS[name].find(folder)
         if copy is not None:
             return name, copy.read()
-    wanted = "; ".join(f"{name}: {DATASETS[name].source}" for name in experiment.data)
+    wanted = " ".join(f"{name}: {DATASETS[name].source}" for name in experiment.data)
     raise ConfigError(f"'{folder}' has no {' or '.join(experiment.data)}; get one of them. {wanted}")
 
 
