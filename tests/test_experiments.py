@@ -12,7 +12,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from earmark.audio_writer import write_audio  # noqa: E402
-from earmark.datasets import Clip  # noqa: E402
+from earmark.bench.tables import find_table, table_names  # noqa: E402
+from earmark.datasets import DATASETS, Clip  # noqa: E402
 from earmark.errors import ConfigError  # noqa: E402
 from earmark.features.registry import create_features  # noqa: E402
 from earmark.features.scaling import fit_scaling  # noqa: E402
@@ -27,6 +28,7 @@ from earmark.train.experiments.example import Example  # noqa: E402
 from earmark.train.experiments.fit import FitConfig, fit, predict  # noqa: E402
 from earmark.train.experiments.losses import TaskWeights, loss_of, probabilities, ratio_targets  # noqa: E402
 from earmark.train.experiments.protocol import OVERLAP, Protocol  # noqa: E402
+from earmark.train.experiments.run import _network  # noqa: E402
 from earmark.train.experiments.scores import PatchScores  # noqa: E402
 from earmark.train.experiments.signals import Signal  # noqa: E402
 from earmark.train.experiments.store import FeatureStore  # noqa: E402
@@ -91,6 +93,20 @@ def test_hold_out_draws_anew_and_balances():
 def test_a_protocol_that_makes_no_sense_is_refused(changes, message):
     with pytest.raises(ConfigError, match=message):
         Protocol(**changes)
+
+
+def test_whole_folders_are_kept_together_where_that_is_asked_for():
+    given = [
+        Clip(Path(f"{label}-{folder}/{i}.wav"), label, f"{label}{folder}{i}", fold=i % 3)
+        for label in ("music", "speech")
+        for folder in range(5)
+        for i in range(4)
+    ]
+    split = Protocol(classes=("music", "speech"), unit="folder").split(given, 1)
+    parts = [{Path(e.path).parent for e in part} for part in (split.train, split.validation, split.test)]
+    assert sum(map(len, parts)) == len(set.union(*parts)) == 10
+    with pytest.raises(ConfigError, match="unknown unit of the protocol 'file'"):
+        Protocol(unit="file")
 
 
 def test_a_class_that_is_missing_is_named():
@@ -367,7 +383,7 @@ def test_a_table_runs_keeps_its_results_and_is_shown_beside_the_paper(corpus, tm
     assert all(0 <= r["figures"]["accuracy"] <= 100 for r in report["results"])
     assert report["results"][0]["figures"]["accuracy"] > 40
     assert [len(r["epochs"]) for r in report["results"]] == [1, 2, 1]
-    assert json.loads(out.read_text()) == report
+    assert json.loads(out.read_text())["results"] == report["results"]
     told = []
     again = run_experiment(experiment, corpus, out, place, quick=True, tell=told.append)
     assert again == report
@@ -389,12 +405,16 @@ def test_a_changed_row_is_run_again_and_the_others_are_not(corpus, tmp_path):
     run_experiment(experiment, corpus, out, place, rows=["plain"], quick=True)
     changed = read_experiment(table(tmp_path, TABLE.replace("learning_rate = 1e-3", "learning_rate = 2e-3")))
     report = run_experiment(changed, corpus, out, place, rows=["plain"], quick=True)
-    assert [r["setup"]["fit"]["learning_rate"] for r in report["results"]] == [1e-3, 2e-3]
+    assert [r["setup"]["fit"]["learning_rate"] for r in report["results"]] == [2e-3]
+    kept = json.loads(out.read_text())["results"]
+    assert [r["setup"]["fit"]["learning_rate"] for r in kept] == [1e-3, 2e-3]
     with pytest.raises(ConfigError, match="has no row 'fancy'; its rows are plain, late, intermediate"):
         run_experiment(changed, corpus, out, place, rows=["fancy"])
     other = table(tmp_path, TABLE).rename(tmp_path / "other.toml")
     with pytest.raises(ConfigError, match="holds results of 'test'"):
         run_experiment(read_experiment(other), corpus, out, place)
+    with pytest.raises(ConfigError, match="does not run on 'sefire'; choose musan, corpus"):
+        run_experiment(changed, corpus, out, place, on="sefire")
     with pytest.raises(ConfigError, match="has no musan or corpus; get one of them"):
         run_experiment(changed, tmp_path, tmp_path / "o.json", place)
 
@@ -414,6 +434,20 @@ def test_a_wrong_table_is_refused_with_the_place(tmp_path, old, new, message):
     assert old in TABLE
     with pytest.raises(ConfigError, match=message):
         read_experiment(table(tmp_path, TABLE.replace(old, new, 1)))
+
+
+@pytest.mark.parametrize("name", table_names())
+def test_every_table_that_comes_along_makes_its_networks(name):
+    experiment = read_experiment(find_table(name))
+    assert set(experiment.data) <= set(DATASETS)
+    figures = PatchScores.of(np.eye(3), np.arange(3), np.arange(3)).figures(experiment.protocol.classes)
+    assert set(experiment.measures) <= set(figures)
+    for row in experiment.rows:
+        assert set(row.paper) <= set(experiment.measures)
+        with torch.device("meta"):
+            net = _network(row, len(experiment.protocol.classes)).eval()
+            shape = (2, row.extractor.n_bands, row.extractor.patch_length)
+            assert probabilities(net(torch.zeros(shape))).shape == (2, len(experiment.protocol.classes))
 
 
 def test_features_are_computed_once_and_again_after_an_interruption(corpus, tmp_path):

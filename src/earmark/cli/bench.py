@@ -166,6 +166,9 @@ def table(
     data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder of the datasets.")] = Path(
         "data"
     ),
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="NAME", help="Dataset; default: the table's first there.")
+    ] = None,
     row: Annotated[
         list[str] | None, typer.Option("--row", metavar="NAME", help="Row to run; may be repeated.")
     ] = None,
@@ -199,7 +202,7 @@ def table(
     out = out or Path(f"results/{experiment.name}{'-quick' * quick}.json")
     place = Workplace(runs / "features", runs / "checkpoints", jobs, device)
     with _status() as tell:
-        report = run_experiment(experiment, data, out, place, rows=row or (), quick=quick, tell=tell)
+        report = run_experiment(experiment, data, out, place, rows=row or (), on=on, quick=quick, tell=tell)
     console.print(experiment_table(experiment, report))
     typer.echo(f"results are in {out}", err=True)
 

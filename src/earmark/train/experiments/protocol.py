@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from earmark.datasets import Clip
 from earmark.datasets.folds import balance, deal, hold_out
@@ -13,6 +13,7 @@ from earmark.train.experiments.example import Example, Split
 
 OVERLAP = "speech+music"
 KINDS = ("folds", "hold-out")
+UNITS = ("group", "folder")
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,9 @@ class Protocol:
         "folds": of training and validation.  "hold-out": of training, validation and test.
     balanced : bool
         First drop clips at random until all classes have as many.
+    unit : str
+        What stays together: "group", as the dataset says, or "folder": all clips of a folder, so that whole
+        collections are unseen.
 
     Raises
     ------
@@ -45,10 +49,13 @@ class Protocol:
     repetitions: int = 3
     shares: tuple[float, ...] = (0.7, 0.3)
     balanced: bool = False
+    unit: str = "group"
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ConfigError(f"unknown kind of protocol '{self.kind}'; choose {' or '.join(KINDS)}")
+        if self.unit not in UNITS:
+            raise ConfigError(f"unknown unit of the protocol '{self.unit}'; choose {' or '.join(UNITS)}")
         n_parts = 2 if self.kind == "folds" else 3
         if len(self.shares) != n_parts:
             raise ConfigError(f"{len(self.shares)} shares for the protocol '{self.kind}'; give {n_parts}")
@@ -69,6 +76,8 @@ class Protocol:
             If a class has too few groups.
         """
         chosen = [clip for clip in clips if clip.label in self.classes]
+        if self.unit == "folder":
+            chosen = [replace(clip, group=str(clip.path.parent), fold=None) for clip in chosen]
         absent = [name for name in self.classes if name != OVERLAP and all(c.label != name for c in chosen)]
         if absent:
             raise ConfigError(f"the data has no {absent[0]}; the protocol needs {', '.join(self.classes)}")

@@ -17,11 +17,10 @@ def experiment_table(experiment: Experiment, report: dict[str, Any]) -> Table:
     The title says so where the data is not the paper's, where repetitions are missing, or a run was quick.
     """
     results = report["results"]
-    data = sorted({r["setup"]["data"] for r in results}) or [report["data"]]
-    title = f"{experiment.source}: {experiment.title}\non {', '.join(data)}"
-    if data != [experiment.data[0]]:
-        title += f", not on the paper's {experiment.data[0]}: figures cannot be equal"
-    if any(r["setup"]["quick"] for r in results):
+    title = f"{experiment.source}: {experiment.title}\non {report['data']}"
+    if report["data"] != experiment.published_on:
+        title += f", not on the paper's {experiment.published_on}: figures cannot be equal"
+    if report["quick"]:
         title += "\nQUICK: a few recordings and epochs, no result"
     table = Table(title=title, box=box.HORIZONTALS)
     for name in ("system", "measure"):

@@ -67,18 +67,20 @@ class Halves(nn.Module):
         return self.net(x.chunk(2, dim=1))
 
 
-def find_data(experiment: Experiment, folder: Path) -> tuple[str, list[Clip]]:
-    """Return the name and the clips of the first of an experiment's datasets that is in a folder.
+def find_data(experiment: Experiment, folder: Path, on: str | None = None) -> tuple[str, list[Clip]]:
+    """Return the name and the clips of a dataset, by default of the experiment's first that is in a folder.
 
     Raises
     ------
     ConfigError
-        If none of them is.
+        If none of them is, or the experiment has no such dataset.
     """
     unknown = [name for name in experiment.data if name not in DATASETS]
     if unknown:
         raise ConfigError(f"'{experiment.name}' names the dataset '{unknown[0]}'; see 'earmark datasets'")
-    for name in experiment.data:
+    if on is not None and on not in experiment.data:
+        raise ConfigError(f"'{experiment.name}' does not run on '{on}'; choose {', '.join(experiment.data)}")
+    for name in experiment.data if on is None else (on,):
         copy = DATASETS[name].find(folder)
         if copy is not None:
             return name, copy.read()
@@ -93,10 +95,11 @@ def run_experiment(
     place: Workplace,
     *,
     rows: Iterable[str] = (),
+    on: str | None = None,
     quick: bool = False,
     tell: Tell = lambda text: None,
 ) -> dict[str, Any]:
-    """Train and score what `out` does not hold yet, and return what it holds then.
+    """Train and score what `out` does not hold yet.
 
     Parameters
     ----------
@@ -108,10 +111,18 @@ def run_experiment(
     place : Workplace
     rows : iterable of str
         Names of the rows to run; by default all.
+    on : str, optional
+        Dataset; by default the first that is there.
     quick : bool
         A few recordings and epochs of the first repetition: whether it runs, not how well.
     tell : callable
         Told what is being done.
+
+    Returns
+    -------
+    dict
+        ``data``, ``quick`` and the ``results`` of the table as it is now; `out` keeps those of other data
+        and of earlier versions, too.
 
     Raises
     ------
@@ -123,13 +134,13 @@ def run_experiment(
     if unknown:
         raise ConfigError(f"'{experiment.name}' has no row '{unknown[0]}'; its rows are {', '.join(names)}")
     chosen = [row for row in experiment.rows if not rows or row.name in set(rows)]
-    dataset, clips = find_data(experiment, data)
-    report = _read(out, experiment, dataset)
+    dataset, clips = find_data(experiment, data, on)
+    report = _read(out, experiment)
     for repetition in range(1 if quick else experiment.protocol.repetitions):
         split = experiment.protocol.split(clips, repetition)
+        split = _cut(split) if quick else split
         for row in chosen:
-            if quick:
-                split, row = _cut(split), replace(row, fit=replace(row.fit, epochs=_QUICK_EPOCHS))
+            row = _shortened(row, quick)
             setup = _setup(experiment, row, dataset, quick)
             if any(r["setup"] == setup and r["repetition"] == repetition for r in report["results"]):
                 continue
@@ -137,7 +148,11 @@ def run_experiment(
             result = run_row(row, split, experiment.protocol.classes, repetition, place, setup, title, tell)
             report["results"].append({"row": row.name, "repetition": repetition, **result, "setup": setup})
             _write(out, report)
-    return report
+    current = [
+        (row.name, _setup(experiment, _shortened(row, quick), dataset, quick)) for row in experiment.rows
+    ]
+    found = [r for r in report["results"] if (r["row"], r["setup"]) in current]
+    return {"data": dataset, "quick": quick, "results": found}
 
 
 def run_row(
@@ -244,8 +259,12 @@ def _cut(split: Split) -> Split:
     return Split(few(split.train), few(split.validation), few(split.test))
 
 
-def _read(out: Path, experiment: Experiment, dataset: str) -> dict[str, Any]:
-    report: dict[str, Any] = {"table": experiment.name, "data": dataset, "results": []}
+def _shortened(row: Row, quick: bool) -> Row:
+    return replace(row, fit=replace(row.fit, epochs=_QUICK_EPOCHS)) if quick else row
+
+
+def _read(out: Path, experiment: Experiment) -> dict[str, Any]:
+    report: dict[str, Any] = {"table": experiment.name, "results": []}
     if not out.exists():
         return report
     try:

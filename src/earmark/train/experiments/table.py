@@ -14,7 +14,7 @@ from earmark.train.experiments.fit import FitConfig
 from earmark.train.experiments.protocol import Protocol
 from earmark.train.experiments.signals import Signal
 
-_TABLE_KEYS = "title source data measures protocol signal fit row".split()  # noqa: SIM905
+_TABLE_KEYS = "title source published_on data measures protocol signal fit row".split()  # noqa: SIM905
 _ROW_KEYS = "name features model signal fit paper note".split()  # noqa: SIM905
 
 
@@ -59,8 +59,10 @@ class Experiment:
         What it compares.
     source : str
         Paper and table.
+    published_on : str
+        The paper's data; by default the first of `data`.
     data : tuple of str
-        Datasets, the paper's own first; the first that is there is used.
+        Datasets; the first that is there is used, where none is asked for.
     measures : tuple of str
         The columns; see `earmark.train.experiments.scores.PatchScores.figures`.
     protocol : Protocol
@@ -70,6 +72,7 @@ class Experiment:
     name: str
     title: str
     source: str
+    published_on: str
     data: tuple[str, ...]
     measures: tuple[str, ...]
     protocol: Protocol
@@ -102,6 +105,7 @@ def read_experiment(path: Path) -> Experiment:
             path.stem,
             str(table["title"]),
             str(table["source"]),
+            str(table.get("published_on", table["data"][0])),
             tuple(table["data"]),
             tuple(table["measures"]),
             _filled(Protocol(), table.get("protocol", {}), f"[protocol] of {where}"),
