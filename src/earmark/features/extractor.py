@@ -54,6 +54,8 @@ class Extractor(ABC):
     patch_hop: int | None = None
 
     edges: ClassVar[str] = "inside"
+    # Features are dB of powers, which add up where sounds do.
+    additive: ClassVar[bool] = False
     options: ClassVar[tuple[str, ...]] = ("patch_length", "patch_hop")
 
     def __post_init__(self) -> None:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from earmark.errors import ConfigError
 from earmark.features.commonmel import CommonMel
+from earmark.features.detectormel import DetectorMel
 from earmark.features.extractor import VARIANTS, Extractor
 from earmark.features.graphmel import GraphMel
 from earmark.features.logmagnitude import AveragedLogMagnitude, LogMagnitude, LogMelMagnitude
@@ -78,6 +79,7 @@ _ENTRIES = (
     Entry(AveragedLogMagnitude(name="gro-t1"), ("paper",), "log magnitudes averaged over 10 frames"),
     Entry(LogMagnitude(name="gro-t1-cnn"), ("paper",), "log magnitudes"),
     Entry(LogMelMagnitude(name="gro-t3"), ("paper",), "log mel magnitudes"),
+    Entry(DetectorMel(name="detector"), ("paper",), "log-mel bands of the embedded detector"),
     Entry(PcenMel(name="tvsm"), ("paper",), "mel energies with per-channel normalisation"),
 )
 FEATURES = {entry.extractor.name: entry for entry in _ENTRIES}

@@ -46,14 +46,16 @@ class ConvFront(nn.Module):
             nn.Conv2d(maps, 2 * maps, 3, stride=2, padding=1, bias=False),
             nn.BatchNorm2d(2 * maps),
             nn.ReLU(),
-        )
+        ).to(memory_format=torch.channels_last)
         rows = -(-n_mels // 4)
         self.project = nn.Sequential(
             nn.Conv1d(2 * maps * rows, width, 1, bias=False), nn.BatchNorm1d(width), nn.ReLU()
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.project(self.conv(x).flatten(1, 2))
+        # Few maps over many positions: the other order of axes trains a sixth faster.
+        maps = self.conv(x.contiguous(memory_format=torch.channels_last))
+        return self.project(maps.flatten(1, 2))
 
 
 class AllConvFront(nn.Module):

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from earmark.errors import ConfigError
+from earmark.train.experiments.augment import Augment
 from earmark.train.experiments.batches import Batch, PatchSet, by_class, shuffled
 from earmark.train.experiments.losses import TaskWeights, loss_of, probabilities
 from earmark.train.models import penalty
@@ -58,6 +59,8 @@ class FitConfig:
         Standard deviations of white noise that is added to training patches; one is drawn a step.
     tasks : TaskWeights
         Weights of the losses of a multi-task network.
+    augment : Augment
+        What else is done to training patches; by default nothing.
     """
 
     optimiser: str = "adam"
@@ -74,6 +77,7 @@ class FitConfig:
     passes: float = 1.0
     noise: tuple[float, ...] = ()
     tasks: TaskWeights = field(default_factory=TaskWeights)
+    augment: Augment = field(default_factory=Augment)
 
     def __post_init__(self) -> None:
         for value, known, what in (
@@ -149,7 +153,7 @@ def fit(
             if decay:
                 for group in optimiser.param_groups:
                     group["lr"] = config.learning_rate * 0.1 ** ((state.epoch * steps + at) / decay)
-            batch = _noisy(_on(train.batch(indices), device), config.noise, rng)
+            batch = _noisy(config.augment(_on(train.batch(indices), device), rng), config.noise, rng)
             loss = loss_of(net(batch.patches), batch, config.tasks) + penalty(net).to(device)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]

@@ -10,6 +10,7 @@ from earmark.errors import ConfigError
 from earmark.features.extractor import Extractor
 from earmark.features.registry import create_features
 from earmark.train.config import checked_values, read_toml
+from earmark.train.experiments.augment import Augment
 from earmark.train.experiments.fit import FitConfig
 from earmark.train.experiments.protocol import Protocol
 from earmark.train.experiments.signals import Signal
@@ -123,13 +124,20 @@ def _row(row: dict[str, Any], table: dict[str, Any], where: str) -> Row:
         if key not in row:
             raise ConfigError(f"{where} has no {key}")
     fit = _filled(FitConfig(), table.get("fit", {}), f"[fit] of {where}")
+    fit = _filled(fit, row.get("fit", {}), f"fit of {where}")
     signal = _filled(Signal(), table.get("signal", {}), f"[signal] of {where}")
+    extractor = create_features(**row["features"])
+    if fit.augment != Augment() and not extractor.additive:
+        raise ConfigError(
+            f"{where} augments features '{extractor.name}', which are no sums of powers; "
+            "take 'detector' or leave 'augment' out"
+        )
     return Row(
         name,
-        create_features(**row["features"]),
+        extractor,
         dict(row["model"]),
         _filled(signal, row.get("signal", {}), f"signal of {where}"),
-        _filled(fit, row.get("fit", {}), f"fit of {where}"),
+        fit,
         {
             measure: tuple(map(float, value)) if isinstance(value, list) else (float(value),)
             for measure, value in row.get("paper", {}).items()

@@ -13,6 +13,7 @@ from earmark.train.models.dnn import Dnn
 from earmark.train.models.gro import GroCnn
 from earmark.train.models.ina import InaSm, InaSmn
 from earmark.train.models.jang import Jang
+from earmark.train.models.learned import LearnedHp
 from earmark.train.models.papakostas import Papakostas
 from earmark.train.models.swishnet import SwishNet
 from earmark.train.models.tcn import FrameTcn, PatchTcn
@@ -240,6 +241,15 @@ ARCHITECTURES: dict[str, Architecture] = {
             3,
             Jang,
             {"dense": False, "n_mels": 120, "streams": 2, "penalty": "all"},
+        ),
+        Architecture(
+            "learned-hp",
+            "earmark",
+            "the detector's network after a learned harmonic-percussive decomposition",
+            (80, 32),
+            "log-mel",
+            3,
+            LearnedHp,
         ),
         Architecture(
             "all-conv",
