@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +29,8 @@ from earmark.train.experiments.example import Example  # noqa: E402
 from earmark.train.experiments.fit import FitConfig, fit, predict  # noqa: E402
 from earmark.train.experiments.losses import TaskWeights, loss_of, probabilities, ratio_targets  # noqa: E402
 from earmark.train.experiments.protocol import OVERLAP, Protocol  # noqa: E402
-from earmark.train.experiments.run import _network  # noqa: E402
-from earmark.train.experiments.scores import PatchScores  # noqa: E402
+from earmark.train.experiments.run import _network, _setup  # noqa: E402
+from earmark.train.experiments.scores import PatchScores, figure_names  # noqa: E402
 from earmark.train.experiments.signals import Signal  # noqa: E402
 from earmark.train.experiments.store import FeatureStore  # noqa: E402
 from earmark.train.models import MultiTaskOutputs  # noqa: E402
@@ -223,7 +224,7 @@ def test_figures_of_a_worked_example():
     answers = np.array([0, 0, 1, 1, 1, 1, 2, 2, 0, 0])
     labels = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2, 2])
     owner = np.array([5, 5, 5, 7, 7, 7, 8, 8, 9, 9])
-    scores = PatchScores.of(np.eye(3)[answers], labels, owner)
+    scores = PatchScores.of(np.eye(3)[answers], labels, owner, np.full(10, np.nan))
     figures = scores.figures(("a", "b", "c"))
     assert scores.patches.tolist() == [[2, 1, 0], [0, 3, 0], [2, 0, 2]]
     assert figures["recall a"] == pytest.approx(200 / 3)
@@ -235,8 +236,22 @@ def test_figures_of_a_worked_example():
     # File 8 is right, file 9 is wrong; a file's answer is that of its summed probabilities.
     assert figures["file accuracy"] == pytest.approx(75)
     unsure = np.array([[0.4, 0.6], [0.4, 0.6], [0.99, 0.01]])
-    assert PatchScores.of(unsure, np.zeros(3, int), np.zeros(3, int)).files.tolist() == [[1, 0], [0, 0]]
-    assert PatchScores.of(np.eye(2)[[0]], np.array([0]), np.array([0])).figures("xy")["F1 y"] == 0
+    none = np.zeros(3, int)
+    assert PatchScores.of(unsure, none, none, np.full(3, np.nan)).files.tolist() == [[1, 0], [0, 0]]
+    assert PatchScores.of(np.eye(2)[[0]], none[:1], none[:1], np.array([np.nan])).figures("xy")["F1 y"] == 0
+
+
+def test_answers_to_mixtures_are_counted_by_their_ratio():
+    answers = np.eye(3)[[0, 2, 2, 1, 2, 2]]
+    labels = np.array([0, 2, 2, 2, 2, 2])
+    smr = np.array([np.nan, -5, 20, 20, 20, 20])
+    scores = PatchScores.of(answers, labels, np.arange(6), smr)
+    assert {db: counts.tolist() for db, counts in scores.mixtures.items()} == {-5: [0, 0, 1], 20: [0, 1, 3]}
+    figures = scores.figures(("music", "speech", OVERLAP))
+    assert figures["recall at -5 dB"] == 100
+    assert figures["recall at 20 dB"] == 75
+    assert list(figures) == figure_names(("music", "speech", OVERLAP), (-5.0, 20.0))
+    assert not any("dB" in name for name in figure_names(("music", "speech"), (-5.0,)))
 
 
 # -- training ------------------------------------------------------------------------------------
@@ -343,6 +358,13 @@ def corpus(tmp_path_factory) -> Path:
     return root
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory) -> Path:
+    """Features of that corpus."""
+    return tmp_path_factory.mktemp("features")
+
+
+PAPER = "paper = {accuracy = [50.0, 2.5]}"
 TABLE = """
 title = "A test"
 source = "Nobody, Table 0"
@@ -374,9 +396,9 @@ def table(tmp_path: Path, text: str = TABLE) -> Path:
     return path
 
 
-def test_a_table_runs_keeps_its_results_and_is_shown_beside_the_paper(corpus, tmp_path):
+def test_a_table_runs_keeps_its_results_and_is_shown_beside_the_paper(corpus, cache, tmp_path):
     experiment = read_experiment(table(tmp_path))
-    place = Workplace(tmp_path / "features", tmp_path / "runs")
+    place = Workplace(cache, tmp_path / "runs")
     out = tmp_path / "out.json"
     report = run_experiment(experiment, corpus, out, place, quick=True)
     assert [r["row"] for r in report["results"]] == ["plain", "late", "intermediate"]
@@ -398,8 +420,8 @@ def test_a_table_runs_keeps_its_results_and_is_shown_beside_the_paper(corpus, tm
     assert cells[4][0] == f"{ours - 50:+.2f}"
 
 
-def test_a_changed_row_is_run_again_and_the_others_are_not(corpus, tmp_path):
-    place = Workplace(tmp_path / "features", tmp_path / "runs")
+def test_a_changed_row_is_run_again_and_the_others_are_not(corpus, cache, tmp_path):
+    place = Workplace(cache, tmp_path / "runs")
     out = tmp_path / "out.json"
     experiment = read_experiment(table(tmp_path))
     run_experiment(experiment, corpus, out, place, rows=["plain"], quick=True)
@@ -427,6 +449,24 @@ def test_a_changed_row_is_run_again_and_the_others_are_not(corpus, tmp_path):
         ("batch = 4", "bach = 4", "did you mean 'batch'"),
         ("epochs = 1}", 'epochs = "1"}', "'epochs' in fit of row 'late'"),
         ("n_mels = 24", "n_mel = 24", "did you mean 'n_mels'"),
+        ('"average F1"', '"avrage F1"', "unknown measure 'avrage F1' of 'test'; did you mean 'average F1'"),
+        ("signal =", "note = 1\nsignal =", "'note' in .* must be str"),
+        ("signal =", 'smr_db = ["0"]\nsignal =', "'smr_db' in .* must be a list of float"),
+        ("signal =", 'smr_db = [0]\nprotocol = {classes = ["speech", "music"]}\nsignal =', "no class"),
+        ("paper =", "vary = {fit.batch = [1]}\npaper =", "row 'plain' .* has both vary and paper"),
+        (
+            PAPER,
+            "vary = {fits.batch = [1]}",
+            "unknown key 'fits' in vary of row",
+        ),
+        (PAPER, "vary = {fit.batch = 1}", "'fit.batch' in vary .* got 1"),
+        (PAPER, "vary = {fit.batch = []}", r"list of values, got \[\]"),
+        (PAPER, "vary = [1]", "vary of row 'plain' .* must be a table"),
+        (
+            PAPER,
+            "vary = {fit.bach = [1]}",
+            "'bach' in fit of row 'plain, bach 1'",
+        ),
         ('name = "late"', 'name = "plain"', "two rows .* are called 'plain'"),
     ],
 )
@@ -436,12 +476,87 @@ def test_a_wrong_table_is_refused_with_the_place(tmp_path, old, new, message):
         read_experiment(table(tmp_path, TABLE.replace(old, new, 1)))
 
 
+SWEEP = (
+    TABLE[: TABLE.index("[[row]]")]
+    + """
+[[row]]
+name = "B3"
+features = {name = "lmhps-ef", n_mels = 24}
+model = {model = "lemaire-b3", head = "mtl"}
+fit = {epochs = 1}
+vary = {features.l_harm = [11, 21], fit.tasks.ratio = [0, 0.5, 2]}
+"""
+)
+
+
+def test_a_row_that_varies_stands_for_every_combination(tmp_path):
+    rows = read_experiment(table(tmp_path, SWEEP)).rows
+    wanted = [(l_harm, ratio) for l_harm in (11, 21) for ratio in (0, 0.5, 2)]
+    assert [row.name for row in rows] == [f"B3, l_harm {l_harm}, ratio {ratio}" for l_harm, ratio in wanted]
+    assert [(row.extractor.l_harm, row.fit.tasks.ratio) for row in rows] == wanted
+    assert {(row.extractor.l_perc, row.fit.tasks.music, row.fit.epochs) for row in rows} == {(11, 1.0, 1)}
+
+
+def test_what_was_trained_for_one_table_is_only_scored_for_another(corpus, cache, tmp_path):
+    place = Workplace(cache, tmp_path / "runs")
+    experiment = read_experiment(table(tmp_path))
+    first = run_experiment(experiment, corpus, tmp_path / "1.json", place, rows=["plain"], quick=True)
+    text = TABLE.replace('"plain"', '"the same"').replace(
+        '"average F1"', '"recall at 0 dB", "recall at 20 dB"'
+    )
+    text = text.replace("signal =", "smr_db = [20, 0]\nsignal =").replace(PAPER, "")
+    other = read_experiment(table(tmp_path, text).rename(tmp_path / "other.toml"))
+    told = []
+    run = {"rows": ["the same"], "quick": True, "tell": told.append}
+    second = run_experiment(other, corpus, tmp_path / "2.json", place, **run)
+    assert [text for text in told if "epoch" in text] == []
+    one, two = first["results"][0], second["results"][0]
+    for key in ("patches", "files", "epochs", "seconds"):
+        assert one[key] == two[key]
+    # Each of the test's mixtures at both ratios, and none at its own; all are as long as they were.
+    assert list(two["mixtures"]) == ["0", "20"]
+    n_mixed = sum(map(sum, one["mixtures"].values()))
+    assert [sum(counts) for counts in two["mixtures"].values()] == [n_mixed, n_mixed]
+    hits = two["mixtures"]["20"]
+    assert two["figures"]["recall at 20 dB"] == pytest.approx(100 * hits[2] / sum(hits), abs=1e-3)
+    # Without figures of the paper, each measure is a column.
+    shown = experiment_table(other, second)
+    assert [str(c.header) for c in shown.columns] == ["system", *other.measures, "runs"]
+    assert list(shown.columns[3].cells) == [f"{two['figures']['recall at 20 dB']:.2f}", "–", "–"]
+
+
+def test_what_was_trained_on_other_parts_of_the_data_is_trained_again(corpus, cache, tmp_path):
+    place = Workplace(cache, tmp_path / "runs")
+    experiment = read_experiment(table(tmp_path))
+    told = []
+    run = {"rows": ["plain"], "quick": True, "tell": told.append}
+    run_experiment(experiment, corpus, tmp_path / "1.json", place, **run)
+    other = tmp_path / "corpus"
+    other.mkdir()
+    header, *lines = (corpus / "index.csv").read_text().splitlines()
+    moved = [
+        re.sub(r",2\.0,(\d)", lambda m: f",2.0,{(int(m[1]) + 1) % 3}", f"{corpus}/{line}") for line in lines
+    ]
+    (other / "index.csv").write_text("\n".join([header, *moved]) + "\n")
+    told.clear()
+    run_experiment(experiment, other, tmp_path / "2.json", place, **run)
+    assert any("epoch" in text for text in told)
+
+
+def test_rows_of_the_same_name_are_the_same_in_all_tables_of_a_paper():
+    seen = {}
+    for name in [name for name in table_names() if name.startswith("bha-")]:
+        experiment = read_experiment(find_table(name))
+        for row in experiment.rows:
+            setup = _setup(experiment, row, "corpus", False)
+            setup.pop("smr_db", None)
+            assert seen.setdefault((row.name, experiment.protocol.classes), setup) == setup
+
+
 @pytest.mark.parametrize("name", table_names())
 def test_every_table_that_comes_along_makes_its_networks(name):
     experiment = read_experiment(find_table(name))
     assert set(experiment.data) <= set(DATASETS)
-    figures = PatchScores.of(np.eye(3), np.arange(3), np.arange(3)).figures(experiment.protocol.classes)
-    assert set(experiment.measures) <= set(figures)
     for row in experiment.rows:
         assert set(row.paper) <= set(experiment.measures)
         with torch.device("meta"):

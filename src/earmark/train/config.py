@@ -191,6 +191,8 @@ def checked_values(hints: Mapping[str, Any], values: Mapping[str, Any], where: s
             filled[key] = _build(hint_type, value, f"[{key}] of {where}")
         elif getattr(hint_type, "__origin__", None) is tuple:
             item = hint_type.__args__[0]
+            if item is float and isinstance(value, list):
+                value = [float(v) if type(v) is int else v for v in value]
             if not isinstance(value, list | tuple) or not all(type(v) is item for v in value):
                 raise ConfigError(f"'{key}' in {where} must be a list of {item.__name__}, got {value!r}")
             filled[key] = tuple(value)

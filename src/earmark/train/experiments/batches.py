@@ -43,6 +43,8 @@ class PatchSet:
         Class of each patch.
     owner : int, shape=(n,)
         Example of each patch.
+    smr_db : float32, shape=(n,)
+        Speech-to-music ratio of each patch of a mixture, dB, else nan.
     """
 
     def __init__(
@@ -59,7 +61,7 @@ class PatchSet:
         self.owner = np.repeat(np.arange(len(counts)), counts)
         self.labels = np.array([e.label for e in self.examples], dtype=np.int64)[self.owner]
         smr = [np.nan if e.smr_db is None else e.smr_db for e in self.examples]
-        self._smr_db = np.array(smr, np.float32)[self.owner]
+        self.smr_db = np.array(smr, np.float32)[self.owner]
 
     def __len__(self) -> int:
         return int(self._first[-1])
@@ -81,7 +83,7 @@ class PatchSet:
         return Batch(
             torch.from_numpy(values),
             torch.from_numpy(self.labels[indices]),
-            torch.from_numpy(self._smr_db[indices]),
+            torch.from_numpy(self.smr_db[indices]),
         )
 
     def in_order(self, size: int) -> Iterator[Batch]:

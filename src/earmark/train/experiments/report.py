@@ -8,45 +8,66 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from earmark.train.experiments.table import Experiment, Row
+from earmark.train.experiments.table import Experiment
 
 
 def experiment_table(experiment: Experiment, report: dict[str, Any]) -> Table:
     """Lay out a table: paper's figure, ours with its deviation over the repetitions, difference.
 
-    The title says so where the data is not the paper's, where repetitions are missing, or a run was quick.
+    Where the paper has no figures, each measure is a column.  The title says so where the data is not the
+    paper's or a run was quick; the last column counts the repetitions.
     """
-    results = report["results"]
     title = f"{experiment.source}: {experiment.title}\non {report['data']}"
     if report["data"] != experiment.published_on:
         title += f", not on the paper's {experiment.published_on}: figures cannot be equal"
     if report["quick"]:
         title += "\nQUICK: a few recordings and epochs, no result"
     table = Table(title=title, box=box.HORIZONTALS)
+    own = [[r["figures"] for r in report["results"] if r["row"] == row.name] for row in experiment.rows]
+    if any(row.paper for row in experiment.rows):
+        _beside_the_paper(table, experiment, own)
+    else:
+        _by_measure(table, experiment, own)
+    notes = [f"{row.name}: {row.note}" for row in experiment.rows if row.note]
+    table.caption = "\n".join(filter(None, [experiment.note, *notes])) or None
+    return table
+
+
+def _beside_the_paper(table: Table, experiment: Experiment, own: list[list[dict[str, float]]]) -> None:
     for name in ("system", "measure"):
         table.add_column(name)
     for name in ("paper", "ours", "difference", "runs"):
         table.add_column(name, justify="right")
-    for row in experiment.rows:
-        own = [r["figures"] for r in results if r["row"] == row.name]
+    for row, figures in zip(experiment.rows, own, strict=True):
         for i, measure in enumerate(experiment.measures):
+            values = _values(figures, measure)
+            paper = row.paper.get(measure, ())
             table.add_row(
                 row.name if i == 0 else "",
                 measure,
-                *_cells(row, measure, [figures[measure] for figures in own]),
-                f"{len(own)}" if i == 0 else "",
+                " ± ".join(f"{value:.2f}" for value in paper) or "–",
+                _with_deviation(values),
+                f"{mean(values) - paper[0]:+.2f}" if paper and values else "",
+                f"{len(figures)}" if i == 0 else "",
                 end_section=i == len(experiment.measures) - 1,
             )
-    notes = [f"{row.name}: {row.note}" for row in experiment.rows if row.note]
-    table.caption = "\n".join(notes) or None
-    return table
 
 
-def _cells(row: Row, measure: str, values: list[float]) -> tuple[str, str, str]:
-    paper = row.paper.get(measure, ())
-    published = " ± ".join(f"{value:.2f}" for value in paper) or "–"
+def _by_measure(table: Table, experiment: Experiment, own: list[list[dict[str, float]]]) -> None:
+    table.add_column("system")
+    for name in (*experiment.measures, "runs"):
+        table.add_column(name, justify="right")
+    for row, figures in zip(experiment.rows, own, strict=True):
+        cells = [_with_deviation(_values(figures, measure)) for measure in experiment.measures]
+        table.add_row(row.name, *cells, f"{len(figures)}")
+
+
+def _values(figures: list[dict[str, float]], measure: str) -> list[float]:
+    """Return a measure of the repetitions that have it: a test may lack mixtures of some ratio."""
+    return [found[measure] for found in figures if measure in found]
+
+
+def _with_deviation(values: list[float]) -> str:
     if not values:
-        return published, "–", ""
-    spread = f" ± {stdev(values):.2f}" if len(values) > 1 else ""
-    difference = f"{mean(values) - paper[0]:+.2f}" if paper else ""
-    return published, f"{mean(values):.2f}{spread}", difference
+        return "–"
+    return f"{mean(values):.2f}" + (f" ± {stdev(values):.2f}" if len(values) > 1 else "")

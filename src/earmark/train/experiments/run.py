@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,6 +20,8 @@ from earmark.features.scaling import Scaling, fit_scaling
 from earmark.train.experiments.batches import PatchSet
 from earmark.train.experiments.example import Example, Split
 from earmark.train.experiments.fit import Fitted, fit, predict
+from earmark.train.experiments.ratios import score_ratios
+from earmark.train.experiments.results import read_results, write_results
 from earmark.train.experiments.scores import PatchScores
 from earmark.train.experiments.store import FeatureStore
 from earmark.train.experiments.table import Experiment, Row
@@ -43,7 +44,7 @@ class Workplace:
     cache : Path
         Folder of the features.
     runs : Path
-        Folder of the checkpoints.
+        Folder of the checkpoints.  A row that was trained for one table is not trained again for another.
     jobs : int
         Processes that compute features.
     device : str
@@ -135,7 +136,7 @@ def run_experiment(
         raise ConfigError(f"'{experiment.name}' has no row '{unknown[0]}'; its rows are {', '.join(names)}")
     chosen = [row for row in experiment.rows if not rows or row.name in set(rows)]
     dataset, clips = find_data(experiment, data, on)
-    report = _read(out, experiment)
+    report = read_results(out, experiment.name)
     for repetition in range(1 if quick else experiment.protocol.repetitions):
         split = experiment.protocol.split(clips, repetition)
         split = _cut(split) if quick else split
@@ -145,9 +146,9 @@ def run_experiment(
             if any(r["setup"] == setup and r["repetition"] == repetition for r in report["results"]):
                 continue
             title = f"{row.name}, {repetition + 1} of {experiment.protocol.repetitions}"
-            result = run_row(row, split, experiment.protocol.classes, repetition, place, setup, title, tell)
+            result = run_row(row, split, experiment, repetition, place, setup, title, tell)
             report["results"].append({"row": row.name, "repetition": repetition, **result, "setup": setup})
-            _write(out, report)
+            write_results(out, report)
     current = [
         (row.name, _setup(experiment, _shortened(row, quick), dataset, quick)) for row in experiment.rows
     ]
@@ -158,7 +159,7 @@ def run_experiment(
 def run_row(
     row: Row,
     split: Split,
-    classes: tuple[str, ...],
+    experiment: Experiment,
     seed: int,
     place: Workplace,
     setup: dict[str, Any],
@@ -166,6 +167,7 @@ def run_row(
     tell: Tell,
 ) -> dict[str, Any]:
     """Train a row on a split and score it; return figures, counts, parameters, epochs and times."""
+    classes = experiment.protocol.classes
     store = FeatureStore(place.cache, row.extractor, row.signal)
     store.add(split.all, place.jobs, lambda done, total: tell(f"{title}: features {done} of {total}"))
     train = PatchSet(split.train, store.patches)
@@ -173,7 +175,9 @@ def run_row(
         train.scaling = _measured(train, row.extractor.scaling)
     validation = PatchSet(split.validation, store.patches, train.scaling)
     test = PatchSet(split.test, store.patches, train.scaling)
-    text = json.dumps([setup, seed], sort_keys=True)
+    # All that the network depends on; how it is scored is no part of it, nor the table.
+    trained = {key: value for key, value in setup.items() if key != "smr_db"}
+    text = json.dumps([trained, asdict(split), seed], sort_keys=True)
     folder = place.runs / hashlib.sha256(text.encode()).hexdigest()[:16]
     torch.manual_seed(seed)
     net = _network(row, len(classes))
@@ -196,11 +200,24 @@ def run_row(
     else:
         parts = [fitted(net, "net")]
     tell(f"{title}: scoring")
-    scores = PatchScores.of(predict(net.eval(), test, place.device), test.labels, test.owner)
+    answers = predict(net.eval(), test, place.device)
+    scores = PatchScores.of(answers, test.labels, test.owner, test.smr_db)
+    if experiment.smr_db:
+        mixtures = score_ratios(
+            net,
+            test,
+            experiment.smr_db,
+            store,
+            place.jobs,
+            place.device,
+            lambda done, total: tell(f"{title}: scoring mixture {done} of {total}"),
+        )
+        scores = replace(scores, mixtures=mixtures)
     return {
         "figures": {name: round(value, 3) for name, value in scores.figures(classes).items()},
         "patches": scores.patches.tolist(),
         "files": scores.files.tolist(),
+        "mixtures": {f"{level:g}": counts.tolist() for level, counts in scores.mixtures.items()},
         "parameters": count_parameters(net),
         "epochs": [part.epochs for part in parts],
         "best_epoch": [part.best_epoch for part in parts],
@@ -245,6 +262,8 @@ def _setup(experiment: Experiment, row: Row, dataset: str, quick: bool) -> dict[
         "fit": asdict(row.fit),
         "quick": quick,
     }
+    if experiment.smr_db:
+        setup["smr_db"] = experiment.smr_db
     plain: dict[str, Any] = json.loads(json.dumps(setup))
     return plain
 
@@ -261,24 +280,3 @@ def _cut(split: Split) -> Split:
 
 def _shortened(row: Row, quick: bool) -> Row:
     return replace(row, fit=replace(row.fit, epochs=_QUICK_EPOCHS)) if quick else row
-
-
-def _read(out: Path, experiment: Experiment) -> dict[str, Any]:
-    report: dict[str, Any] = {"table": experiment.name, "results": []}
-    if not out.exists():
-        return report
-    try:
-        found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
-        results = found["results"]
-    except (OSError, ValueError, KeyError, TypeError) as err:
-        raise ConfigError(f"'{out}' is no file of results ({err}); name another one") from err
-    if found.get("table") != experiment.name:
-        raise ConfigError(f"'{out}' holds results of '{found.get('table')}'; name another file")
-    return report | {"results": results}
-
-
-def _write(out: Path, report: dict[str, Any]) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_suffix(".part")
-    temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, out)

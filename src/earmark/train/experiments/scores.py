@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+
+from earmark.train.experiments.protocol import OVERLAP
 
 FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.int64]
@@ -22,13 +24,18 @@ class PatchScores:
         Patches by class (rows) and answer (columns).
     files : int, shape=(K, K)
         Files alike; a file's answer has the largest sum of probabilities over its patches.
+    mixtures : mapping of float to int array, shape=(K,)
+        Answers to the patches of mixtures, by speech-to-music ratio in dB.
     """
 
     patches: IntArray
     files: IntArray
+    mixtures: Mapping[float, IntArray] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, probabilities: FloatArray, labels: IntArray, owner: IntArray) -> PatchScores:
+    def of(
+        cls, probabilities: FloatArray, labels: IntArray, owner: IntArray, smr_db: FloatArray
+    ) -> PatchScores:
         """Count.
 
         Parameters
@@ -36,6 +43,8 @@ class PatchScores:
         probabilities : float, shape=(n, K)
         labels, owner : int, shape=(n,)
             Class and file of each patch.
+        smr_db : float, shape=(n,)
+            Speech-to-music ratio of each patch of a mixture, dB; nan for the others.
         """
         n_classes = probabilities.shape[1]
         files, first, place = np.unique(owner, return_index=True, return_inverse=True)
@@ -44,6 +53,7 @@ class PatchScores:
         return cls(
             _confusion(labels, probabilities.argmax(axis=1), n_classes),
             _confusion(labels[first], sums.argmax(axis=1), n_classes),
+            answers_by_ratio(probabilities, smr_db),
         )
 
     def figures(self, classes: Sequence[str]) -> dict[str, float]:
@@ -51,8 +61,8 @@ class PatchScores:
 
         ``accuracy`` is the mean recall of the classes, as on class-balanced batches; ``pooled accuracy``
         the share of right patches; ``file accuracy`` that of right files; ``average F1`` the unweighted
-        mean; ``F1``, ``precision`` and ``recall`` come with each class.  A ratio without anything to
-        divide by is 0.
+        mean; ``F1``, ``precision`` and ``recall`` come with each class, ``recall at 5 dB`` with each
+        ratio of the mixtures.  A ratio without anything to divide by is 0.
         """
         hits = np.diag(self.patches)
         recall = _ratio(hits, self.patches.sum(axis=1))
@@ -66,7 +76,34 @@ class PatchScores:
         }
         for i, name in enumerate(classes):
             found |= {f"F1 {name}": f1[i], f"precision {name}": precision[i], f"recall {name}": recall[i]}
+        for level, answers in self.mixtures.items():
+            found[_recall_at(level)] = _ratio(answers[list(classes).index(OVERLAP)], answers.sum())
         return {name: 100 * float(value) for name, value in found.items()}
+
+
+def figure_names(classes: Sequence[str], levels_db: Iterable[float]) -> list[str]:
+    """Return what `PatchScores.figures` can hold, with mixtures of these ratios."""
+    nothing = np.zeros((len(classes), len(classes)), np.int64)
+    levels = dict.fromkeys(levels_db if OVERLAP in classes else (), nothing[0])
+    return list(PatchScores(nothing, nothing, levels).figures(classes))
+
+
+def answers_by_ratio(probabilities: FloatArray, smr_db: FloatArray) -> dict[float, IntArray]:
+    """Count the answers to patches of mixtures by ratio, shape=(K,) each, the lowest ratio first.
+
+    Parameters
+    ----------
+    probabilities : float, shape=(n, K)
+    smr_db : float, shape=(n,)
+        nan where a patch is of no mixture.
+    """
+    answers, n_classes = probabilities.argmax(axis=1), probabilities.shape[1]
+    levels = np.unique(smr_db[~np.isnan(smr_db)]).tolist()
+    return {level: np.bincount(answers[smr_db == level], minlength=n_classes) for level in levels}
+
+
+def _recall_at(level_db: float) -> str:
+    return f"recall at {level_db:g} dB"
 
 
 def _confusion(labels: IntArray, answers: IntArray, n_classes: int) -> IntArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -86,11 +86,9 @@ class FeatureStore:
             (self.folder / "rows.jsonl").open("a", encoding="utf-8") as log,
         ):
             frames.truncate(2 * self.extractor.n_bands * start)  # what has no row was cut off
-            make = partial(_Work, self.extractor, self.signal)
-            for done, event in enumerate(run_pool(make, wanted, jobs, lambda *_: None), start=1):
-                example, found = wanted[event.index], event.result
-                if found is None or isinstance(found, str) or not len(found):
-                    failed.append(f"'{example.key}': {event.death or found or 'too short for a frame'}")
+            for done, (example, found) in enumerate(self.compute(wanted, jobs), start=1):
+                if isinstance(found, str):
+                    failed.append(found)
                     continue
                 frames.write(found.tobytes())
                 frames.flush()
@@ -102,6 +100,21 @@ class FeatureStore:
         if failed:
             more = f" ({len(failed)} recordings fail)" if len(failed) > 1 else ""
             raise ConfigError(f"no features of {failed[0]}{more}; mend or remove it, then start again")
+
+    def compute(
+        self, examples: Sequence[Example], jobs: int
+    ) -> Iterator[tuple[Example, npt.NDArray[np.float16] | str]]:
+        """Yield examples, as they are done, with their features, shape=(T, F), without keeping these.
+
+        In place of features that cannot be had comes what is wrong.
+        """
+        make = partial(_Work, self.extractor, self.signal)
+        for event in run_pool(make, examples, jobs, lambda *_: None):
+            example, found = examples[event.index], event.result
+            if found is None or isinstance(found, str) or not len(found):
+                yield example, f"'{example.key}': {event.death or found or 'too short for a frame'}"
+            else:
+                yield example, found
 
     def patches(self, example: Example) -> Patches:
         """Return the patches of an example, as its front end cuts them."""

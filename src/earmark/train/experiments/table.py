@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from earmark.datasets.mixtures import SMR_LEVELS_DB
 from earmark.errors import ConfigError
 from earmark.features.extractor import Extractor
 from earmark.features.registry import create_features
 from earmark.train.config import checked_values, read_toml
 from earmark.train.experiments.augment import Augment
 from earmark.train.experiments.fit import FitConfig
-from earmark.train.experiments.protocol import Protocol
+from earmark.train.experiments.protocol import OVERLAP, Protocol
+from earmark.train.experiments.scores import figure_names
 from earmark.train.experiments.signals import Signal
+from earmark.train.experiments.vary import varied
 
-_TABLE_KEYS = "title source published_on data measures protocol signal fit row".split()  # noqa: SIM905
-_ROW_KEYS = "name features model signal fit paper note".split()  # noqa: SIM905
+_TABLE_KEYS = "title source note published_on data measures smr_db protocol signal fit row".split()  # noqa: SIM905
+_ROW_KEYS = "name features model signal fit vary paper note".split()  # noqa: SIM905
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,10 @@ class Experiment:
         The columns; see `earmark.train.experiments.scores.PatchScores.figures`.
     protocol : Protocol
     rows : tuple of Row
+    smr_db : tuple of float
+        Speech-to-music ratios at which all test mixtures are mixed anew and scored, each for itself.
+    note : str
+        What a reader should know of all rows.
     """
 
     name: str
@@ -78,6 +86,18 @@ class Experiment:
     measures: tuple[str, ...]
     protocol: Protocol
     rows: tuple[Row, ...]
+    smr_db: tuple[float, ...] = ()
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.smr_db and OVERLAP not in self.protocol.classes:
+            raise ConfigError(f"smr_db is of mixtures; '{self.name}' has no class '{OVERLAP}'")
+        known = figure_names(self.protocol.classes, self.smr_db or SMR_LEVELS_DB)
+        unknown = [name for name in self.measures if name not in known]
+        if unknown:
+            near = difflib.get_close_matches(unknown[0], known, 1)
+            hint = f"did you mean '{near[0]}'?" if near else "see benchmarks/README.md"
+            raise ConfigError(f"unknown measure '{unknown[0]}' of '{self.name}'; {hint}")
 
 
 def read_experiment(path: Path) -> Experiment:
@@ -96,8 +116,9 @@ def read_experiment(path: Path) -> Experiment:
         raise ConfigError(
             f"{where} has no {', '.join(missing)}; a table needs title, source, data, measures, row"
         )
+    rest: dict[str, Any] = {key: table[key] for key in ("smr_db", "note") if key in table}
     try:
-        rows = tuple(_row(row, table, where) for row in table["row"])
+        rows = tuple(row for given in table["row"] for row in _rows(given, table, where))
         names = [row.name for row in rows]
         twice = [name for name in names if names.count(name) > 1]
         if twice:
@@ -111,18 +132,25 @@ def read_experiment(path: Path) -> Experiment:
             tuple(table["measures"]),
             _filled(Protocol(), table.get("protocol", {}), f"[protocol] of {where}"),
             rows,
+            **checked_values({"smr_db": tuple[float, ...], "note": str}, rest, where),
         )
     except (KeyError, TypeError, AttributeError) as err:
         raise ConfigError(f"{where} is not understood ({err}); see benchmarks/README.md") from err
 
 
-def _row(row: dict[str, Any], table: dict[str, Any], where: str) -> Row:
-    name = str(row.get("name", ""))
-    where = f"row '{name}' of {where}"
-    _known(row, _ROW_KEYS, where)
+def _rows(given: dict[str, Any], table: dict[str, Any], where: str) -> list[Row]:
+    """Return what a row of the file stands for."""
+    place = f"row '{given.get('name', '')}' of {where}"
+    _known(given, _ROW_KEYS, place)
     for key in ("name", "features", "model"):
-        if key not in row:
-            raise ConfigError(f"{where} has no {key}")
+        if key not in given:
+            raise ConfigError(f"{place} has no {key}")
+    return [_row(one, table, where) for one in varied(given, place)]
+
+
+def _row(row: dict[str, Any], table: dict[str, Any], where: str) -> Row:
+    name = str(row["name"])
+    where = f"row '{name}' of {where}"
     fit = _filled(FitConfig(), table.get("fit", {}), f"[fit] of {where}")
     fit = _filled(fit, row.get("fit", {}), f"fit of {where}")
     signal = _filled(Signal(), table.get("signal", {}), f"[signal] of {where}")
