@@ -525,6 +525,28 @@ def test_what_was_trained_for_one_table_is_only_scored_for_another(corpus, cache
     assert list(shown.columns[3].cells) == [f"{two['figures']['recall at 20 dB']:.2f}", "–", "–"]
 
 
+def test_features_that_no_later_row_needs_are_removed(corpus, tmp_path):
+    rows = "".join(
+        f"""
+[[row]]
+name = "{name}"
+features = {{name = "lms", n_mels = {n_mels}}}
+model = {{model = "lemaire-b3"}}
+fit = {{epochs = 1}}"""
+        for name, n_mels in (("a", 24), ("b", 20), ("c", 24))
+    )
+    experiment = read_experiment(table(tmp_path, TABLE[: TABLE.index("[[row]]")] + rows))
+    cache, out = tmp_path / "features", tmp_path / "out.json"
+    place = Workplace(cache, tmp_path / "runs", drop_features=True)
+    kept = []
+    run = {"quick": True, "tell": lambda text: "scoring" in text and kept.append(len(list(cache.iterdir())))}
+    first = run_experiment(experiment, corpus, out, place, **run)
+    assert [r["row"] for r in first["results"]] == ["a", "b", "c"]
+    # "c" needs what "a" left; nothing needs what "b" left.
+    assert kept == [1, 2, 1]
+    assert list(cache.iterdir()) == []
+
+
 def test_what_was_trained_on_other_parts_of_the_data_is_trained_again(corpus, cache, tmp_path):
     place = Workplace(cache, tmp_path / "runs")
     experiment = read_experiment(table(tmp_path))

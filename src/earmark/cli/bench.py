@@ -182,6 +182,9 @@ def table(
     runs: Annotated[Path, typer.Option("--runs", help="Folder for features and checkpoints.")] = Path(
         "runs/tables"
     ),
+    drop_features: Annotated[
+        bool, typer.Option("--drop-features", help="Remove features that no later row needs.")
+    ] = False,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes that compute features.")] = 2,
 ) -> None:
@@ -200,7 +203,7 @@ def table(
 
     experiment = read_experiment(find_table(name, [c.name for c in app.registered_commands if c.name]))
     out = out or Path(f"results/{experiment.name}{'-quick' * quick}.json")
-    place = Workplace(runs / "features", runs / "checkpoints", jobs, device)
+    place = Workplace(runs / "features", runs / "checkpoints", jobs, device, drop_features)
     with _status() as tell:
         report = run_experiment(experiment, data, out, place, rows=row or (), on=on, quick=quick, tell=tell)
     console.print(experiment_table(experiment, report))

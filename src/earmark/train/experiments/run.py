@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -49,12 +50,15 @@ class Workplace:
         Processes that compute features.
     device : str
         ``"cpu"`` or ``"cuda"``.
+    drop_features : bool
+        Remove features that no later row needs.
     """
 
     cache: Path
     runs: Path
     jobs: int = 1
     device: str = "cpu"
+    drop_features: bool = False
 
 
 class Halves(nn.Module):
@@ -134,25 +138,30 @@ def run_experiment(
     unknown = [name for name in rows if name not in names]
     if unknown:
         raise ConfigError(f"'{experiment.name}' has no row '{unknown[0]}'; its rows are {', '.join(names)}")
-    chosen = [row for row in experiment.rows if not rows or row.name in set(rows)]
     dataset, clips = find_data(experiment, data, on)
     report = read_results(out, experiment.name)
-    for repetition in range(1 if quick else experiment.protocol.repetitions):
-        split = experiment.protocol.split(clips, repetition)
-        split = _cut(split) if quick else split
-        for row in chosen:
-            row = _shortened(row, quick)
-            setup = _setup(experiment, row, dataset, quick)
-            if any(r["setup"] == setup and r["repetition"] == repetition for r in report["results"]):
-                continue
-            title = f"{row.name}, {repetition + 1} of {experiment.protocol.repetitions}"
-            result = run_row(row, split, experiment, repetition, place, setup, title, tell)
-            report["results"].append({"row": row.name, "repetition": repetition, **result, "setup": setup})
-            write_results(out, report)
-    current = [
-        (row.name, _setup(experiment, _shortened(row, quick), dataset, quick)) for row in experiment.rows
+    table = [_shortened(row, quick) for row in experiment.rows]
+    setups = {row.name: _setup(experiment, row, dataset, quick) for row in table}
+    splits = [
+        experiment.protocol.split(clips, r) for r in range(1 if quick else experiment.protocol.repetitions)
     ]
-    found = [r for r in report["results"] if (r["row"], r["setup"]) in current]
+    splits = [_cut(split) for split in splits] if quick else splits
+
+    chosen = [row for row in table if not rows or row.name in set(rows)]
+    turns = [(repetition, row) for repetition in range(len(splits)) for row in chosen]
+    if place.drop_features:  # each row as a whole, so that its features are not there for long
+        turns = [(repetition, row) for row in chosen for repetition in range(len(splits))]
+    done = [(r["repetition"], r["row"], r["setup"]) for r in report["results"]]
+    turns = [turn for turn in turns if (turn[0], turn[1].name, setups[turn[1].name]) not in done]
+    for at, (repetition, row) in enumerate(turns, start=1):
+        setup, title = setups[row.name], f"{row.name}, {repetition + 1} of {experiment.protocol.repetitions}"
+        result = run_row(row, splits[repetition], experiment, repetition, place, setup, title, tell)
+        report["results"].append({"row": row.name, "repetition": repetition, **result, "setup": setup})
+        write_results(out, report)
+        folder = _store(place, row).folder
+        if place.drop_features and all(_store(place, later).folder != folder for _, later in turns[at:]):
+            shutil.rmtree(folder)
+    found = [r for r in report["results"] if setups.get(r["row"]) == r["setup"]]
     return {"data": dataset, "quick": quick, "results": found}
 
 
@@ -168,7 +177,7 @@ def run_row(
 ) -> dict[str, Any]:
     """Train a row on a split and score it; return figures, counts, parameters, epochs and times."""
     classes = experiment.protocol.classes
-    store = FeatureStore(place.cache, row.extractor, row.signal)
+    store = _store(place, row)
     store.add(split.all, place.jobs, lambda done, total: tell(f"{title}: features {done} of {total}"))
     train = PatchSet(split.train, store.patches)
     if row.extractor.scaling in _MEASURED:
@@ -236,6 +245,10 @@ class _Half(nn.Module):
 
     def forward(self, x: Tensor) -> Any:
         return self.net(x.chunk(2, dim=1)[self.which])
+
+
+def _store(place: Workplace, row: Row) -> FeatureStore:
+    return FeatureStore(place.cache, row.extractor, row.signal)
 
 
 def _network(row: Row, n_classes: int) -> nn.Module:
