@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
-from earmark.errors import ConfigError
+from earmark.errors import AudioError, ConfigError
 from earmark.features.decibels import to_decibels
 from earmark.features.extractor import Extractor, peak_normalised
 from earmark.features.hpss import HpssStream
@@ -33,6 +33,8 @@ from earmark.features.stft import magnitudes
 _UNSET_RATE = 22_050
 # Shorter signals are repeated, s.
 _SHORTEST = 0.1
+# Frames of a given spectrogram that are read at a time.
+_FRAMES = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +82,39 @@ class Spectrogram(Extractor):
     def _compute(self, samples: FloatArray) -> FloatArray:
         centred = samples - np.mean(samples, dtype=np.float64).astype(np.float32) if len(samples) else samples
         signal = np.tile(peak_normalised(centred), self._repeats(len(samples)))
-        features = np.empty((self.n_bands, self.n_frames(len(samples))), np.float32)
+        return self._of_spectra(magnitudes(signal, self.framing), self.n_frames(len(samples)))
+
+    def of_magnitudes(self, spectrum: FloatArray) -> FloatArray:
+        """Compute the features of a magnitude spectrogram where there is no signal.
+
+        Parameters
+        ----------
+        spectrum : float32, shape=(n_bins, T)
+            Of any number of bins, from 0 Hz to half the sample rate; it may lie on the disk.
+
+        Returns
+        -------
+        float32, shape=(n_bands, T)
+
+        Raises
+        ------
+        AudioError
+            If it has fewer than two bins.
+        """
+        n_bins, n_frames = spectrum.shape
+        if n_bins < 2:
+            raise AudioError(f"got a spectrogram of {n_bins} bins; it needs at least 2")
+        n_fft = 2 * (n_bins - 1)
+        fitting = replace(self, n_fft=n_fft, win_length=min(self.win_length, n_fft))
+        starts = range(0, n_frames, _FRAMES)
+        blocks = (np.ascontiguousarray(spectrum[:, at : at + _FRAMES].T, np.float32) for at in starts)
+        return fitting._of_spectra(blocks, n_frames)
+
+    def _of_spectra(self, spectra: Iterator[FloatArray], n_frames: int) -> FloatArray:
+        """Compute the features of spectra that come in blocks, shape=(n, n_bins)."""
+        features = np.empty((self.n_bands, n_frames), np.float32)
         at = 0
-        for block in self._blocks(magnitudes(signal, self.framing)):
+        for block in self._blocks(spectra):
             features[:, at : at + len(block)] = block.T
             at += len(block)
         if self.decibels:
