@@ -208,6 +208,8 @@ def run_row(
         parts = [fitted(_Half(late.first, 0), "first"), fitted(_Half(late.second, 1), "second")]
     else:
         parts = [fitted(net, "net")]
+    if train.scaling is not None:
+        np.savez(folder / "scaling.npz", shift=train.scaling.shift, divisor=train.scaling.divisor)
     tell(f"{title}: scoring")
     answers = predict(net.eval(), test, place.device)
     scores = PatchScores.of(answers, test.labels, test.owner, test.smr_db)
@@ -233,6 +235,7 @@ def run_row(
         "cpu_s": round(sum(part.cpu_s for part in parts), 1),
         "seconds": round(sum(part.seconds for part in parts), 1),
         "environment": environment() | {"torch": torch.__version__},
+        "checkpoint": folder.name,
     }
 
 
