@@ -32,7 +32,10 @@ COMMANDS = {
     "datasets": "List the datasets, say where to get them, and check copies.",
 }
 # Packages of the extra `train`, by the names they are imported under.
-_TRAIN_PACKAGES = {"torch", "onnx", "onnxscript", "h5py", "pyworld", "pkg_resources", "tomli"}
+_TRAIN_PACKAGES = {
+    *("torch", "onnx", "onnxscript", "h5py", "pyworld", "pkg_resources", "tomli"),
+    *("sklearn", "matplotlib"),
+}
 
 # Newer releases of Typer carry a click of their own, older ones import it: this names either's class.
 _UsageError: type[Any] = typer.BadParameter.__bases__[0]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-if TYPE_CHECKING:
-    from earmark.bench.report import Figure, Goal
+from earmark.cli import studies
+from earmark.cli.outcome import finish, status
 
 
 class _Benches(TyperGroup):
@@ -65,10 +62,10 @@ def detector(
     bounds = read_goals(goals) if goals else {}
     sources = select(read_index(index), folds=fold or None, origins=origin or None, not_details=SUSPECT)
     config = {"index": index.name, "origins": origin, "folds": fold, "hours": hours, "seed": seed}
-    with _status() as tell:
+    with status() as tell:
         figures, details = score_detector(sources, Detector(model), hours, seed, on_step=tell)
     details["sources"] = len(sources)
-    _finish("detector", {**config, "model": describe_model(model)}, figures, details, bounds, out)
+    finish("detector", {**config, "model": describe_model(model)}, figures, details, bounds, out)
 
 
 @app.command()
@@ -91,11 +88,11 @@ def clips(
     chosen = read_clips(index, folds=fold or None, origins=origin or None)
     config = {"index": index.name, "origins": origin, "folds": fold, "model": describe_model(model)}
     detect = Detector(model).detect
-    with _status() as tell:
+    with status() as tell:
         tables = score_clips(chosen, detect, on_step=lambda done: tell(f"{done} of {len(chosen)} clips"))
     make_console().print(clips_table(chosen, tables))
     details = {"cells": {kind: table.cells.tolist() for kind, table in tables.items()}}
-    _finish("clips", config, clip_figures(tables), details, bounds, out, show=bool(bounds))
+    finish("clips", config, clip_figures(tables), details, bounds, out, show=bool(bounds))
 
 
 @app.command()
@@ -121,11 +118,11 @@ def speed(
     bounds = read_goals(goals) if goals else {}
     config = {"files": [f.name for f in files or ()], "minutes": minutes, "hours": hours, "repeats": repeats}
     config["model"] = describe_model(model)
-    with _status() as tell:
+    with status() as tell:
         figures, details = measure_speed(
             [str(f) for f in files or ()], model, minutes=minutes, hours=hours, repeats=repeats, on_step=tell
         )
-    _finish("speed", config, figures, details, bounds, out)
+    finish("speed", config, figures, details, bounds, out)
 
 
 @app.command()
@@ -150,7 +147,7 @@ def networks(
     from earmark.train.compare import compare_networks, comparison_table, read_comparison
 
     wanted = read_comparison(comparison)
-    with _status() as tell:
+    with status() as tell:
         rows = compare_networks(
             wanted, index, out, cache=cache or runs / "cache", runs=runs, device=device, jobs=jobs, tell=tell
         )
@@ -204,38 +201,11 @@ def table(
     experiment = read_experiment(find_table(name, [c.name for c in app.registered_commands if c.name]))
     out = out or Path(f"results/{experiment.name}{'-quick' * quick}.json")
     place = Workplace(runs / "features", runs / "checkpoints", jobs, device, drop_features)
-    with _status() as tell:
+    with status() as tell:
         report = run_experiment(experiment, data, out, place, rows=row or (), on=on, quick=quick, tell=tell)
     console.print(experiment_table(experiment, report))
     typer.echo(f"results are in {out}", err=True)
 
 
-@contextmanager
-def _status() -> Iterator[Callable[[str], None]]:
-    """Show on a terminal what is being done."""
-    from earmark.terminal import make_console
-
-    with make_console(sys.stderr).status("") as status:
-        yield status.update
-
-
-def _finish(
-    name: str,
-    config: Mapping[str, Any],
-    figures: Sequence[Figure],
-    details: Mapping[str, Any],
-    goals: Mapping[str, Goal],
-    out: Path | None,
-    show: bool = True,
-) -> None:
-    """Print the table and write the report."""
-    from earmark.bench.goals import with_goals
-    from earmark.bench.report import figures_table, write_report
-    from earmark.terminal import make_console
-
-    figures = with_goals(figures, goals)
-    if show:
-        make_console().print(figures_table(f"earmark bench {name}", figures))
-    if out is not None:
-        write_report(out, name, config, figures, details)
-        typer.echo(f"wrote {out}", err=True)
+for _study in (studies.separability, studies.transfer, studies.learned_features):
+    app.command()(_study)

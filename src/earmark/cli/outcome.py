@@ -1,0 +1,45 @@
+"""What the benchmarks' commands show while they run and leave when they are done."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from earmark.bench.report import Figure, Goal
+
+
+@contextmanager
+def status() -> Iterator[Callable[[str], None]]:
+    """Show on a terminal what is being done."""
+    from earmark.terminal import make_console
+
+    with make_console(sys.stderr).status("") as shown:
+        yield shown.update
+
+
+def finish(
+    name: str,
+    config: Mapping[str, Any],
+    figures: Sequence[Figure],
+    details: Mapping[str, Any],
+    goals: Mapping[str, Goal],
+    out: Path | None,
+    show: bool = True,
+) -> None:
+    """Print the table and write the report."""
+    from earmark.bench.goals import with_goals
+    from earmark.bench.report import figures_table, write_report
+    from earmark.terminal import make_console
+
+    figures = with_goals(figures, goals)
+    if show:
+        make_console().print(figures_table(f"earmark bench {name}", figures))
+    if out is not None:
+        write_report(out, name, config, figures, details)
+        typer.echo(f"wrote {out}", err=True)
