@@ -54,7 +54,7 @@ def _beside_the_paper(table: Table, experiment: Experiment, own: list[list[dict[
 
 
 def _by_measure(table: Table, experiment: Experiment, own: list[list[dict[str, float]]]) -> None:
-    table.add_column("system")
+    table.add_column("system", overflow="fold")
     for name in (*experiment.measures, "runs"):
         table.add_column(name, justify="right")
     for row, figures in zip(experiment.rows, own, strict=True):

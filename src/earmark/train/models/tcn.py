@@ -30,7 +30,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = torch.relu(self.dilated(x))
-        y = y / (y.abs().amax(dim=1, keepdim=True) + _EPSILON)
+        y = y / (y.amax(dim=1, keepdim=True) + _EPSILON)  # none is below 0
         return x + self.pointwise(self.drop(y))
 
 
