@@ -130,8 +130,10 @@ def test_chords_and_pulses_part_in_the_map_and_by_figures(data, tmp_path):
         assert one.labels.tolist() == [0] * 20 + [1] * 20
     again = measure_separability(clips, tmp_path, vectors=180, centroids=20, seed=1)
     assert [one.accuracy for one in again] == [one.accuracy for one in found]
-    with pytest.raises(ConfigError, match="patches of a class for 1000 centroids"):
+    with pytest.raises(ConfigError, match="180 vectors of a class for 1000 centroids"):
         measure_separability(clips, tmp_path, vectors=180)
+    with pytest.raises(ConfigError, match="patches of a class for 1000 centroids"):
+        measure_separability(clips, tmp_path, vectors=1000)
 
 
 def test_what_is_the_same_in_both_classes_does_not_part(data, tmp_path):
@@ -405,7 +407,7 @@ def test_the_commands_draw_and_document(data, runs, tmp_path, monkeypatch, capsy
     assert run([*call, "--runs", str(runs), "--picture", "all.xyz"]) == 2
     assert "cannot write 'all.xyz'" in capsys.readouterr().err
     assert run(["bench", "separability", *common, "--on", "corpus", "--vectors", "50"]) == 2
-    assert "patches of a class for 1000 centroids" in capsys.readouterr().err
+    assert "50 vectors of a class for 1000 centroids" in capsys.readouterr().err
 
 
 def test_the_picture_of_the_maps_has_a_panel_each(tmp_path):
@@ -420,3 +422,8 @@ def test_the_picture_of_the_maps_has_a_panel_each(tmp_path):
     assert drawn.count("<!-- nearest neighbours 80.0 %, silhouette 0.100 -->") == 2
     assert "<!-- A title -->" in drawn
     assert "<!-- speech -->" in drawn
+
+
+def test_a_misspelt_study_is_pointed_out(capsys):
+    assert run(["bench", "seperability"]) == 2
+    assert "no table 'seperability'; did you mean 'separability'?" in capsys.readouterr().err

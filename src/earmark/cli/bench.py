@@ -198,7 +198,7 @@ def table(
         return
     from earmark.train.experiments import Workplace, experiment_table, read_experiment, run_experiment
 
-    experiment = read_experiment(find_table(name, [c.name for c in app.registered_commands if c.name]))
+    experiment = read_experiment(find_table(name, list(typer.main.get_group(app).commands)))
     out = out or Path(f"results/{experiment.name}{'-quick' * quick}.json")
     place = Workplace(runs / "features", runs / "checkpoints", jobs, device, drop_features)
     with status() as tell:

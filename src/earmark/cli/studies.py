@@ -32,7 +32,10 @@ def separability(
     runs: Runs = RUNS,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes that compute features.")] = 2,
 ) -> None:
-    """Show how well speech and music part by the skewness of their spectrograms (BHA, Fig. 2)."""
+    """Show how well speech and music part by the skewness of their spectrograms (BHA, Fig. 2).
+
+    Needs the extra train.
+    """
     from earmark.bench.report import Figure
     from earmark.train.experiments.run import find_data
     from earmark.train.studies.pictures import draw_separability
@@ -43,9 +46,6 @@ def separability(
         found = measure_separability(
             clips, runs / "features", variant=variant, vectors=vectors, seed=seed, jobs=jobs, tell=tell
         )
-    title = f"{STUDY.source}: {STUDY.title}, on {dataset}"
-    draw_separability(picture, title, STUDY.protocol.classes, found)
-    typer.echo(f"drew {picture}", err=True)
     figures = []
     for one in found:
         folds = len(one.accuracy)
@@ -61,6 +61,9 @@ def separability(
         "right by fold": {one.title: one.accuracy for one in found},
     }
     finish("separability", config, figures, details, {}, out)
+    title = f"{STUDY.source}: {STUDY.title}, on {dataset}"
+    draw_separability(picture, title, STUDY.protocol.classes, found)
+    typer.echo(f"drew {picture}", err=True)
 
 
 def transfer(
@@ -84,7 +87,10 @@ def transfer(
     runs: Runs = RUNS,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
 ) -> None:
-    """Tune a trained multi-task network to find speech and music in broadcasts (BHA, Table V)."""
+    """Tune a trained multi-task network to find speech and music in broadcasts (BHA, Table V).
+
+    Needs the extra train.
+    """
     from earmark.bench.broadcasts import find_broadcasts
     from earmark.bench.report import Figure, write_report
     from earmark.terminal import make_console
@@ -135,7 +141,10 @@ def learned_features(
     picture: Picture = Path("results/learned-features.png"),
     runs: Runs = RUNS,
 ) -> None:
-    """Draw the 16 features that the all-convolutional net has learned, over recordings (ALL, Fig. 2)."""
+    """Draw the 16 features that the all-convolutional net has learned, over recordings (ALL, Fig. 2).
+
+    Needs the extra train.
+    """
     from earmark.train.studies.learned import learned_features as describe
     from earmark.train.studies.learned import preferences
     from earmark.train.studies.pictures import draw_learned

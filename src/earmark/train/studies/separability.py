@@ -117,8 +117,10 @@ def measure_separability(
     Raises
     ------
     ConfigError
-        If a class has fewer vectors than centroids, or a recording cannot be read.
+        If there are fewer vectors of a class than centroids, or a recording cannot be read.
     """
+    if vectors < centroids:
+        raise ConfigError(f"{vectors} vectors of a class for {centroids} centroids; give as many at least")
     found = []
     for title, name, separated in REPRESENTATIONS:
         extractor = create_features(name, variant, n_mels=_BANDS, patch_hop=_PATCH_HOP)

@@ -93,7 +93,7 @@ def _find(results: Path, row: str, repetition: int) -> dict[str, Any]:
         own = [r for r in found if (r["row"], r["repetition"]) == (row, repetition) and "checkpoint" in r]
     except FileNotFoundError as err:
         raise ConfigError(
-            f"no results '{results}'; train the row first, e.g. 'earmark bench bha-3 --row \"{row}\"'"
+            f"no results '{results}'; train the row first: earmark bench TABLE --row '{row}' --out FILE"
         ) from err
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise ConfigError(f"'{results}' is no file of results ({err}); name another one") from err
