@@ -1,15 +1,22 @@
-"""Put the figures of benchmarks/results into docs/detector.md: python benchmarks/tables.py"""
+"""Put the figures of benchmarks/results into the pages of docs: python benchmarks/tables.py"""
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 HERE = Path(__file__).parent
-PAGE = HERE.parent / "docs" / "detector.md"
+DOCS = HERE.parent / "docs"
 
 
 def number(value: float | None, unit: str) -> str:
@@ -45,9 +52,36 @@ def by_group(figures: list[dict[str, Any]]) -> str:
     return table(["", *names], [[group, *(row.get(n, "") for n in names)] for group, row in groups.items()])
 
 
+def by_system(report: dict[str, Any]) -> str:
+    """One system of a paper's table a row: ours with its deviation over the runs, the paper's in brackets."""
+    experiment = tomllib.loads((HERE / "tables" / f"{report['table']}.toml").read_text(encoding="utf-8"))
+    measures = experiment["measures"]
+    papers = {row["name"]: row.get("paper", {}) for row in experiment["row"]}
+    systems: dict[tuple[str, str], dict[int, dict[str, float]]] = {}
+    for result in report["results"]:
+        setup = result["setup"]
+        if not setup["quick"]:  # what comes later in the file is newer
+            runs = systems.setdefault((result["row"], setup["data"]), {})
+            runs[result["repetition"]] = result["figures"]
+    names = list(papers)
+    rows = []
+    for (name, data), runs in sorted(
+        systems.items(), key=lambda s: (s[0][1], names.index(s[0][0]) if s[0][0] in names else len(names))
+    ):
+        cells = [with_paper([f[m] for f in runs.values()], papers.get(name, {}).get(m)) for m in measures]
+        rows.append([name, data, str(len(runs)), *cells])
+    return table(["system", "data", "runs", *measures], rows)
+
+
+def with_paper(values: list[float], paper: float | list[float] | None) -> str:
+    spread = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
+    published = paper[0] if isinstance(paper, list) else paper
+    return f"{mean(values):.1f}{spread}" + (f" ({published:.1f})" if published is not None else "")
+
+
 def blocks() -> dict[str, str]:
     results = {path.stem: json.loads(path.read_text()) for path in (HERE / "results").glob("*.json")}
-    found: dict[str, str] = {}
+    found = {name: by_system(report) for name, report in results.items() if "table" in report}
     if "detector" in results:
         figures = results["detector"]["figures"]
         parts = [f for f in figures if len([g for g in figures if g["group"] == f["group"]]) < 6]
@@ -69,11 +103,12 @@ def blocks() -> dict[str, str]:
 
 
 def main() -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    for name, block in blocks().items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        text = pattern.sub(lambda m, block=block: f"{m[1]}{block}\n{m[2]}", text)
-    PAGE.write_text(text, encoding="utf-8")
+    for page in (DOCS / "detector.md", DOCS / "papers.md"):
+        text = page.read_text(encoding="utf-8")
+        for name, block in blocks().items():
+            pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+            text = pattern.sub(lambda m, block=block: f"{m[1]}{block}\n{m[2]}", text)
+        page.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ TINY_CARD = ModelCard(
     version="1",
     description="Marks low tones as speech, high tones as music and nothing as noise.",
     labels=("speech", "music", "noise"),
-    front_end=FrontEnd(),
+    front_end=FrontEnd(win_length=512, n_fft=512, n_mels=64),
     context=4,
     decode={label: DecodeOptions() for label in ("speech", "music", "noise")},
     licence="CC0-1.0",

@@ -220,7 +220,7 @@ def test_layers_start_as_keras_starts_them():
             assert not layer.bias.any()
 
 
-@pytest.mark.parametrize("name", PATCH)
+@pytest.mark.parametrize("name", [name for name in PATCH if ARCHITECTURES[name].paper != "earmark"])
 def test_batch_norm_forgets_and_rounds_as_keras_does(name):
     with torch.device("meta"):
         net = create_model(name, head="mtl")

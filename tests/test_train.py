@@ -44,7 +44,7 @@ def bank() -> Bank:
         source = Source(f"{i}", content, content == "music" and i > 6, 8.0, f"{i}", content)
         entries.append(Entry(source, 400 * i, 400, -20.0))
         frames.append(mel.astype(np.float16))
-    return Bank(entries, np.concatenate(frames), np.ones(4800, bool), FrontEnd())
+    return Bank(entries, np.concatenate(frames), np.ones(4800, bool), FrontEnd(n_mels=64))
 
 
 def test_powers_of_two_events_add_up_and_labels_follow(bank):
@@ -228,7 +228,7 @@ def test_the_exported_graph_is_a_model_with_its_card(tmp_path):
         "1",
         "Test.",
         LABELS,
-        FrontEnd(),
+        FrontEnd(n_mels=64),
         net.context,
         {label: DecodeOptions() for label in LABELS},
         "MIT",

@@ -38,10 +38,10 @@ class FrontEnd:
     """
 
     sample_rate: int = 16_000
-    win_length: int = 512
+    win_length: int = 1024
     hop_length: int = 320
-    n_fft: int = 512
-    n_mels: int = 64
+    n_fft: int = 1024
+    n_mels: int = 80
     fmin: float = 40.0
     fmax: float = 8_000.0
     floor_db: float = -100.0
