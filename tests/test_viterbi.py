@@ -7,9 +7,9 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
+from earmark.decodings import GatedViterbi
 from earmark.errors import AudioError, ConfigError
 from earmark.gate import decode_gated, energy_gate
-from earmark.patchcard import GatedViterbi
 from earmark.posteriors import Posteriors
 from earmark.viterbi import viterbi
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from earmark.audio import open_audio, read_audio, to_mono
     from earmark.card import DecodeOptions, ModelCard
     from earmark.catalogue import load_model
+    from earmark.chunkmodel import ChunkModel
     from earmark.decode import StreamDecoder
     from earmark.detector import Detector, detect
     from earmark.errors import AnnotationError, AudioError, ConfigError, EarmarkError, ModelError
@@ -32,6 +33,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AnnotationError",
     "AudioError",
+    "ChunkModel",
     "ConfigError",
     "DecodeOptions",
     "Detector",
@@ -62,6 +64,7 @@ _MODULES = {
     "audio": ("open_audio", "read_audio", "to_mono"),
     "card": ("DecodeOptions", "ModelCard"),
     "catalogue": ("load_model",),
+    "chunkmodel": ("ChunkModel",),
     "decode": ("StreamDecoder",),
     "detector": ("Detector", "detect"),
     "errors": ("AnnotationError", "AudioError", "ConfigError", "EarmarkError", "ModelError"),

@@ -1,15 +1,17 @@
-"""All models under one roof: loading one of either kind."""
+"""All models under one roof: loading one of any kind."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from earmark.chunkmodel import ChunkModel
+from earmark.decodings import FrameThresholds
 from earmark.model import Model
 from earmark.modelfile import DEFAULT_MODEL, open_model
 from earmark.patchcard import PatchCard
 from earmark.patchmodel import PatchModel
 
-AnyModel = Model | PatchModel
+AnyModel = Model | PatchModel | ChunkModel
 
 
 def load_model(name_or_path: str | Path = DEFAULT_MODEL, threads: int = 1) -> AnyModel:
@@ -24,8 +26,9 @@ def load_model(name_or_path: str | Path = DEFAULT_MODEL, threads: int = 1) -> An
 
     Returns
     -------
-    Model or PatchModel
-        What its card says it is: posteriors of a stream, or segments of a whole recording.
+    Model, ChunkModel or PatchModel
+        What its card says it is: the first two turn a stream into posteriors, the last a whole recording
+        into segments.
 
     Raises
     ------
@@ -35,4 +38,7 @@ def load_model(name_or_path: str | Path = DEFAULT_MODEL, threads: int = 1) -> An
         If `threads` is below 1.
     """
     file = open_model(name_or_path, threads)
-    return PatchModel(file) if PatchCard.describes(file.card) else Model.of(file)
+    if not PatchCard.describes(file.card):
+        return Model.of(file)
+    card = PatchCard.from_json(file.card, file.origin)
+    return ChunkModel(file) if isinstance(card.decode, FrameThresholds) else PatchModel(file)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from earmark.card import DecodeOptions
 from earmark.catalogue import AnyModel, load_model
+from earmark.chunkmodel import ChunkModel
 from earmark.decode import StreamDecoder
 from earmark.errors import AudioError, ConfigError
 from earmark.model import Model
@@ -32,7 +33,7 @@ class Detector:
 
     Parameters
     ----------
-    model : Model, PatchModel, str or Path, optional
+    model : Model, ChunkModel, PatchModel, str or Path, optional
         A model, or what `load_model` takes; by default the one that comes with earmark.
     options : mapping of str to DecodeOptions or mapping, optional
         By label, how to decode it: all options at once, or some by name, e.g.
@@ -48,7 +49,7 @@ class Detector:
     """
 
     def __init__(self, model: AnyModel | str | Path | None = None, options: Overrides | None = None) -> None:
-        self.model = model if isinstance(model, Model | PatchModel) else load_model(model or DEFAULT_MODEL)
+        self.model = _loaded(model)
         self.options = _resolved(self.model, options or {})
 
     def stream(
@@ -86,20 +87,20 @@ class Detector:
         """
         if isinstance(self.model, PatchModel):
             raise ConfigError(
-                f"model '{self.model.origin}' cannot stream: it compares each moment with the whole recording"
-                "; use detect, or another model"
+                f"model '{self.model.origin}' cannot stream: it looks for the likeliest course of a whole "
+                "recording; use detect, or another model"
             )
         return self._stream(self.model, blocks, sample_rate, progress, posterior_sink)
 
     def _stream(
         self,
-        model: Model,
+        model: Model | ChunkModel,
         blocks: Iterable[npt.ArrayLike],
         sample_rate: float,
         progress: Progress | None,
         posterior_sink: PosteriorSink | None,
     ) -> Iterator[Segment]:
-        hop_s = model.card.front_end.grid.hop_s
+        hop_s = model.hop_s
         decoder = StreamDecoder(model.labels, hop_s, self.options)
         n_frames, seconds = 0, 0.0
         for part in model.stream(blocks, sample_rate):
@@ -119,7 +120,7 @@ class Detector:
         progress: Progress,
         posterior_sink: PosteriorSink | None,
     ) -> tuple[Segment, ...]:
-        """Return all segments of a signal, with either kind of model."""
+        """Return all segments of a signal, with any kind of model."""
         if isinstance(self.model, PatchModel):
             found = self.model.segments(blocks, sample_rate, progress=progress, posterior_sink=posterior_sink)
             return tuple(found)
@@ -203,7 +204,7 @@ def detect(
         A recording, or a mono signal, nominal range -1 to 1.
     sample_rate : float, optional
         Hz; to be given with a signal, and only with one.
-    model : Model, PatchModel, str or Path, optional
+    model : Model, ChunkModel, PatchModel, str or Path, optional
         By default the one that comes with earmark.
     progress : callable, optional
         Called with the seconds done so far, and of how many (None where the recording does not tell).
@@ -220,16 +221,22 @@ def detect(
     ConfigError
         If an option does not exist, or its value is not allowed.
     """
-    loaded = model if isinstance(model, Model | PatchModel) else load_model(model or DEFAULT_MODEL)
+    loaded = _loaded(model)
     return Detector(loaded, dict.fromkeys(loaded.labels, options)).detect(
         source, sample_rate, progress=progress
     )
 
 
+def _loaded(model: AnyModel | str | Path | None) -> AnyModel:
+    if isinstance(model, Model | ChunkModel | PatchModel):
+        return model
+    return load_model(model or DEFAULT_MODEL)
+
+
 def _resolved(model: AnyModel, options: Overrides) -> dict[str, DecodeOptions]:
     """Return the options of a model's labels; a model that decodes by Viterbi has none."""
-    if isinstance(model, Model):
-        return resolve_options(model.card.decode, options, model.labels)
+    if not isinstance(model, PatchModel):
+        return resolve_options(model.decode, options, model.labels)
     for label, changes in options.items():
         if isinstance(changes, DecodeOptions) or changes:
             raise ConfigError(

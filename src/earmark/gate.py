@@ -11,14 +11,12 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import pairwise
-
 import numpy as np
 import numpy.typing as npt
 
+from earmark.decodings import GatedViterbi
 from earmark.errors import AudioError
-from earmark.patchcard import GatedViterbi
+from earmark.likeliest import likeliest_segments
 from earmark.posteriors import Posteriors
 from earmark.timeline import Segment
 from earmark.viterbi import viterbi
@@ -55,7 +53,7 @@ def energy_gate(log_energy: FloatArray, options: GatedViterbi) -> BoolArray:
 def decode_gated(
     posteriors: Posteriors, log_energy: FloatArray, frames_per_cell: int, options: GatedViterbi
 ) -> list[Segment]:
-    """Turn a whole recording's class probabilities into segments that never overlap.
+    """Turn a whole recording's class probabilities into segments.
 
     Parameters
     ----------
@@ -71,7 +69,7 @@ def decode_gated(
     Returns
     -------
     list of Segment
-        Sorted.  What has no energy has none; a confidence is the mean probability over the segment.
+        As of `likeliest_segments`.  What has no energy has none.
 
     Raises
     ------
@@ -81,32 +79,4 @@ def decode_gated(
     gate = energy_gate(log_energy, options)[::frames_per_cell]
     if len(gate) != len(posteriors):
         raise AudioError(f"{len(log_energy)} energies do not fit {len(posteriors)} cells")
-    n_classes = len(posteriors.labels)
-    changes = np.full((n_classes, n_classes), -options.class_change * np.log(10))
-    np.fill_diagonal(changes, 0.0)
-    segments = []
-    for first, last in _runs(gate.astype(np.int8)):
-        if not gate[first]:
-            continue
-        with np.errstate(divide="ignore"):
-            emissions = np.log(posteriors.values[first:last])
-        classes = viterbi(emissions, changes)
-        for start, end in _runs(classes):
-            cells = slice(first + start, first + end)
-            label = int(classes[start])
-            segments.append(
-                Segment(
-                    round(cells.start * posteriors.hop_s, 9),
-                    round(cells.stop * posteriors.hop_s, 9),
-                    posteriors.labels[label],
-                    float(posteriors.values[cells, label].mean(dtype=np.float64)),
-                )
-            )
-    return segments
-
-
-def _runs(states: npt.NDArray[np.integer]) -> Iterator[tuple[int, int]]:
-    """Yield the first cell of each run of equal states, and the one after its last."""
-    edges = np.flatnonzero(np.diff(states)) + 1
-    bounds = [0, *edges.tolist(), len(states)]
-    yield from pairwise(bounds) if len(states) else ()
+    return likeliest_segments(posteriors, gate, options.class_change)

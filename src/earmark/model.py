@@ -12,7 +12,7 @@ applies there and the chunks give what one run over everything would::
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from earmark.activity import fill_gaps
-from earmark.card import ModelCard
+from earmark.card import DecodeOptions, ModelCard
 from earmark.errors import ModelError
 from earmark.modelfile import DEFAULT_MODEL, ModelFile, one_line, open_model
 from earmark.patchcard import PatchCard
@@ -87,7 +87,7 @@ class Model:
         """Make the model of an open file; raises `ModelError` if it does not fit its card."""
         if PatchCard.describes(file.card):
             raise ModelError(
-                f"'{file.origin}' needs whole recordings and gives no posteriors of its own; "
+                f"'{file.origin}' hears patches of other features than this class makes; "
                 f"use earmark.Detector('{file.origin}')"
             )
         return cls(file.session, ModelCard.from_json(file.card, file.origin), file.origin)
@@ -101,6 +101,16 @@ class Model:
     def labels(self) -> tuple[str, ...]:
         """Columns of the posteriors."""
         return self.card.labels
+
+    @property
+    def hop_s(self) -> float:
+        """Length of a frame's cell, seconds."""
+        return self.card.front_end.grid.hop_s
+
+    @property
+    def decode(self) -> Mapping[str, DecodeOptions]:
+        """How each label is decoded by default."""
+        return self.card.decode
 
     def run(self, log_mel: FloatArray) -> tuple[FloatArray, FloatArray | None]:
         """Run the network once over all that is given.

@@ -46,6 +46,11 @@ PUBLISHED = {
         "keras_speech_music_noise_cnn.hdf5",
         "github.com/ina-foss/inaSpeechSegmenter (in its history, e.g. commit 0b19263)",
     ),
+    "tvsm-crnn": Published(
+        "tvsm",
+        "epoch=28-step=67192.ckpt.torch.pt",
+        "github.com/biboamy/TVSM-dataset (folder inference/models/TVSM-pseudo)",
+    ),
 }
 
 

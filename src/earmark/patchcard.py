@@ -1,4 +1,4 @@
-"""The card of a model that classifies patches of a whole recording, as published systems do."""
+"""The card of a model that classifies patches, as published systems do."""
 
 from __future__ import annotations
 
@@ -7,51 +7,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from earmark.decodings import Decoding, FrameThresholds, decoding_fields, labels_of, read_decoding
 from earmark.errors import ConfigError, ModelError
 from earmark.features.extractor import Extractor
 
 _KIND = "patches"
-
-
-@dataclass(frozen=True)
-class GatedViterbi:
-    """How inaSpeechSegmenter makes segments: what has energy, and in each such stretch the likeliest classes.
-
-    Changes of state cost powers of ten of likelihood.
-
-    Parameters
-    ----------
-    energy_ratio : float
-        A frame has energy above this share of the geometric mean energy of the recording, above 0.
-    gate_error : float
-        How likely a frame is on the wrong side of that, between 0 and 0.5.
-    gate_change : float
-        Cost of a change between energy and none, decades.
-    gate_stay_silent : float
-        Cost of each frame without energy that follows another, natural logarithm.
-    class_change : float
-        Cost of a change of class, decades.
-
-    Raises
-    ------
-    ConfigError
-        If a value is outside its range.
-    """
-
-    energy_ratio: float = 0.03
-    gate_error: float = 1e-10
-    gate_change: float = 150.0
-    gate_stay_silent: float = 5.0
-    class_change: float = 80.0
-
-    def __post_init__(self) -> None:
-        if not self.energy_ratio > 0:
-            raise ConfigError(f"energy_ratio {self.energy_ratio}: it must be above 0")
-        if not 0 < self.gate_error < 0.5:
-            raise ConfigError(f"gate_error {self.gate_error}: it must lie between 0 and 0.5")
-        for name in ("gate_change", "gate_stay_silent", "class_change"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"{name} {getattr(self, name)}: it must be 0 or more")
 
 
 @dataclass(frozen=True)
@@ -62,30 +22,48 @@ class PatchCard:
     ----------
     name, version, description : str
         As in `ModelCard`.
-    labels : tuple of str
-        Classes, in the order of the network's outputs; one holds at a time.
+    classes : tuple of str
+        In the order of the network's outputs.  One holds at a time, and ``"speech+music"`` stands for two
+        labels; or, if `decode` is `FrameThresholds`, each is a label of its own.
     features : mapping
         The front end: ``name`` and, if need be, ``variant`` and options of `create_features`.
-    decode : GatedViterbi
+    decode : Decoding
         How the probabilities of the classes become segments.
     licence : str
         Licence of the weights.
     sources : tuple of mapping
-        Where the weights come from.
+        What was trained on, or where the weights come from.
     metrics, trained : mapping
         As in `ModelCard`.
+
+    Raises
+    ------
+    ModelError
+        If a label that is decoded by a threshold has no options.
     """
 
     name: str
     version: str
     description: str
-    labels: tuple[str, ...]
+    classes: tuple[str, ...]
     features: Mapping[str, Any]
-    decode: GatedViterbi
+    decode: Decoding
     licence: str
     sources: tuple[Mapping[str, Any], ...] = ()
     metrics: Mapping[str, Any] = field(default_factory=dict)
     trained: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.decode, FrameThresholds) and set(self.decode.options) != set(self.classes):
+            raise ModelError(
+                f"card of '{self.name}' decodes {', '.join(self.decode.options) or 'nothing'}; "
+                f"its options must be for {', '.join(self.classes)}"
+            )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What segments are marked with."""
+        return tuple(dict.fromkeys(label for name in self.classes for label in labels_of(name)))
 
     def extractor(self) -> Extractor:
         """Return the front end; raises `ConfigError` if this version has none like it."""
@@ -95,7 +73,8 @@ class PatchCard:
 
     def to_json(self) -> str:
         """Return the card as JSON, stable in its order."""
-        return json.dumps({"kind": _KIND, **asdict(self)}, indent=1, ensure_ascii=False)
+        fields = {"kind": _KIND, **asdict(self), "decode": decoding_fields(self.decode)}
+        return json.dumps(fields, indent=1, ensure_ascii=False)
 
     @staticmethod
     def describes(text: str) -> bool:
@@ -119,13 +98,14 @@ class PatchCard:
             fields = json.loads(text)
             if fields.pop("kind") != _KIND:
                 raise ValueError("it is of another kind")
-            fields["labels"] = tuple(fields["labels"])
+            # The first cards called the classes labels.
+            fields["classes"] = tuple(fields.pop("labels") if "labels" in fields else fields["classes"])
             fields["sources"] = tuple(fields["sources"])
-            fields["decode"] = GatedViterbi(**fields["decode"])
+            fields["decode"] = read_decoding(fields["decode"])
             card = cls(**fields)
             card.extractor()
             return card
-        except (ValueError, TypeError, KeyError, AttributeError, ConfigError) as err:
+        except (ValueError, TypeError, KeyError, AttributeError, ConfigError, ModelError) as err:
             raise ModelError(
                 f"the card in '{origin}' cannot be read ({err}); "
                 "the file may come from another version of earmark"

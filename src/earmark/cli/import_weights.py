@@ -10,7 +10,8 @@ import typer
 
 def import_weights(
     system: Annotated[
-        str, typer.Argument(help="Whose weights: ina (inaSpeechSegmenter: speech, music, noise).")
+        str,
+        typer.Argument(help="Whose weights: ina (inaSpeechSegmenter) or tvsm (the CRNN of the TVSM data)."),
     ],
     file: Annotated[Path, typer.Argument(help="The file of weights, as its authors publish it.")],
     out: Annotated[

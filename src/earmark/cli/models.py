@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +13,7 @@ from earmark.errors import ModelError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from earmark.card import ModelCard
+    from earmark.card import DecodeOptions, ModelCard
     from earmark.patchcard import PatchCard
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
@@ -127,7 +127,9 @@ def _print_card(card: ModelCard | PatchCard, size: str) -> None:
         facts.add_row(name, value)
     console.print(facts)
     console.print()
-    console.print(_patch_decoding(card) if isinstance(card, PatchCard) else _stream_decoding(card))
+    console.print(
+        _patch_decoding(card) if isinstance(card, PatchCard) else _threshold_table(card.labels, card.decode)
+    )
     if card.sources:
         keys = list(dict.fromkeys(key for source in card.sources for key in source))
         sources = _table(*("source" if key == "name" else key for key in keys))
@@ -154,10 +156,10 @@ def _stream_facts(card: ModelCard) -> Iterator[tuple[str, str]]:
     yield "context", f"{card.context * front.grid.hop_s:.2g} s on each side"
 
 
-def _stream_decoding(card: ModelCard) -> Table:
+def _threshold_table(labels: Iterable[str], decode: Mapping[str, DecodeOptions]) -> Table:
     decoding = _table("decoding", "threshold", "release", "min. duration", "min. gap", "smooth")
-    for label in card.labels:
-        options = card.decode[label]
+    for label in labels:
+        options = decode[label]
         decoding.add_row(
             label,
             f"{options.threshold:.3g}",
@@ -168,6 +170,8 @@ def _stream_decoding(card: ModelCard) -> Table:
 
 
 def _patch_facts(card: PatchCard) -> Iterator[tuple[str, str]]:
+    from earmark.decodings import FrameThresholds
+
     extractor = card.extractor()
     frame_s = extractor.hop_length / extractor.sample_rate
     options = "".join(f", {name} {value}" for name, value in card.features.items() if name != "name")
@@ -176,11 +180,19 @@ def _patch_facts(card: PatchCard) -> Iterator[tuple[str, str]]:
         f"{extractor.sample_rate} Hz, features '{extractor.name}'{options}, {extractor.n_bands} bands, "
         f"patches of {extractor.patch_length * frame_s:g} s every {1000 * extractor.step * frame_s:g} ms",
     )
-    yield "context", "the whole recording: it cannot stream"
+    if card.classes != card.labels:
+        yield "classes", ", ".join(card.classes)
+    streams = isinstance(card.decode, FrameThresholds)
+    yield "context", "the patch" if streams else "the whole recording: it cannot stream"
 
 
 def _patch_decoding(card: PatchCard) -> Table:
-    decoding = _table("decoding: energy, then Viterbi", "")
+    from earmark.decodings import FrameThresholds, GatedViterbi
+
+    if isinstance(card.decode, FrameThresholds):
+        return _threshold_table(card.labels, card.decode.options)
+    how = "energy, then Viterbi" if isinstance(card.decode, GatedViterbi) else "Viterbi"
+    decoding = _table(f"decoding: {how}", "")
     for name, value in asdict(card.decode).items():
         decoding.add_row(name, f"{value:g}")
     return decoding

@@ -82,6 +82,11 @@ class Extractor(ABC):
         """What is left to be measured on training patches, one of `earmark.features.scaling.SCALINGS`."""
         return "none"
 
+    @property
+    def reach(self) -> int:
+        """Frames on each side of a frame that it depends on, besides what is measured over all of them."""
+        return 0
+
     def n_frames(self, n_samples: int) -> int:
         """Columns of the features, T, for a signal of that many samples."""
         return self.framing.n_frames(n_samples)
@@ -147,6 +152,12 @@ class Extractor(ABC):
     def step(self) -> int:
         """Frames from one patch to the next."""
         return self.patch_length if self.patch_hop is None else self.patch_hop
+
+    @property
+    def lead(self) -> int:
+        """Patches from the one that begins at a time to the one whose middle lies there."""
+        middle = self.centre((self.patch_length - 1) / 2) * self.sample_rate
+        return max(0, int(middle / (self.step * self.hop_length)))
 
     def check_features(self, features: FloatArray) -> None:
         """Refuse what has not one row a band."""

@@ -117,6 +117,11 @@ class AveragedLogMagnitude(LogMagnitude):
         n_windows = super().n_frames(n_samples)
         return max(min(n_windows, 1), n_windows - self.averaged + 1)
 
+    @property
+    def reach(self) -> int:
+        """Windows that a mean reaches beyond its first one."""
+        return self.averaged - 1
+
     def centre(self, frame: float) -> float:
         """Return the time that the windows of a frame are centred on, seconds."""
         return super().centre(frame + (self.averaged - 1) / 2)

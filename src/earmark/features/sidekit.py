@@ -126,14 +126,6 @@ class SidekitMel(Extractor):
     def _compute(self, samples: FloatArray) -> FloatArray:
         return self.analyse(samples).log_mel[: self.n_bands]
 
-    @property
-    def lead(self) -> int:
-        """Patches from the one that begins at a time to the one whose middle lies there.
-
-        Before and after the outermost of these, there is no whole patch to be had.
-        """
-        return self.patch_length // (2 * self.step)
-
     def cut(self, features: FloatArray) -> Patches:
         """Cut features into patches, one for each 20 ms begun.
 

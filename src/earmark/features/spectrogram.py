@@ -192,6 +192,11 @@ class _Separated(Spectrogram):
                 f"parts {self.parts}: they must be 'harmonic', 'percussive', or both in this order"
             )
 
+    @property
+    def reach(self) -> int:
+        """Frames that the median along time reaches to each side."""
+        return self.l_harm // 2
+
     def _to_decibels(self, features: FloatArray) -> None:
         # Each part by itself: the limit is below its own greatest value.
         for part in np.split(features, len(self.parts)):

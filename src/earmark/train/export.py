@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import warnings
 from collections.abc import Sequence
@@ -17,14 +18,18 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from earmark.card import METADATA_KEY, ModelCard
+from earmark.decodings import FrameThresholds
 from earmark.errors import ModelError
 from earmark.files import atomic_write
+from earmark.modelfile import one_line
 from earmark.patchcard import PatchCard
 from earmark.train.networks import RATIO_DB, DetectorNet
 
 # Largest difference of a posterior between the trained network and its exported graph, and between that
 # and the graph with its weights stored in half precision.
 _TOLERANCE, _HALF_TOLERANCE = 1e-4, 1e-2
+# Of graphs with recurrent layers; frames of the input they are made with.
+_OPSET, _EXAMPLE_FRAMES = 18, 30
 # Smaller constants stay as they are.
 _LARGE = 1000
 
@@ -64,24 +69,58 @@ def export(net: DetectorNet, card: ModelCard, path: Path) -> None:
 
 
 def export_patches(net: nn.Module, card: PatchCard, path: Path) -> None:
-    """Write a network for patches, (B, F, T) to logits (B, K), and its card to `path`, in full precision.
+    """Write a network for patches and its card to `path`, in full precision.
+
+    Parameters
+    ----------
+    net : nn.Module
+        (B, F, L) to probabilities: (B, K), or (B, T, K) of a network that answers frames, which is written
+        for a batch of 1 and any T.
+    card : PatchCard
+    path : Path
 
     Raises
     ------
     ModelError
         If the exported graph disagrees with the network.
     """
-    module = nn.Sequential(net, nn.Softmax(dim=1)).eval()
+    net = net.eval()
     extractor = card.extractor()
-    shape = (extractor.n_bands, extractor.patch_length)
-    batch = {0: torch.export.Dim("B", min=1)}
-    model = _graph(module, torch.zeros(2, *shape), "patches", ["posteriors"], batch, card)
+    bands, length = extractor.n_bands, extractor.patch_length
+    if isinstance(card.decode, FrameThresholds):
+        shapes = [(1, bands, n) for n in (_EXAMPLE_FRAMES, 1, 7)]
+        model = _recurrent_graph(net, torch.zeros(*shapes[0]), card)
+    else:
+        shapes = [(n, bands, length) for n in (2, 1, 7)]
+        batch = {0: torch.export.Dim("B", min=1)}
+        model = _graph(net, torch.zeros(*shapes[0]), "patches", ["posteriors"], batch, card)
     data = model.SerializeToString()
     rng = np.random.default_rng(0)
-    inputs = [rng.normal(size=(n, *shape)).astype(np.float32) for n in (1, 2, 7)]
-    _check(module, data, "patches", inputs, _TOLERANCE)
+    _check(net, data, "patches", [rng.normal(size=s).astype(np.float32) for s in shapes], _TOLERANCE)
     with atomic_write(path, binary=True) as file:
         file.write(data)
+
+
+def _recurrent_graph(module: nn.Module, example: Tensor, card: PatchCard) -> onnx.ModelProto:
+    """Return the graph of a module with recurrent layers, for any number of frames, with the card inside.
+
+    The exporter that `_graph` uses takes such layers apart, step by step; the older one keeps them.
+    """
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        # Of torch, about torch, and that the batch is fixed.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module,
+            (example,),
+            file,  # type: ignore[arg-type]  # the older exporter takes it
+            input_names=["patches"],
+            output_names=["posteriors"],
+            dynamic_axes={"patches": {2: "T"}, "posteriors": {1: "T"}},
+            opset_version=_OPSET,
+            dynamo=False,
+        )
+    return _described(onnx.load_from_string(file.getvalue()), card)
 
 
 def _graph(
@@ -109,7 +148,11 @@ def _graph(
         )
     if program is None:
         raise ModelError("the network could not be turned into a graph; nothing written")
-    model = program.model_proto
+    return _described(program.model_proto, card)
+
+
+def _described(model: onnx.ModelProto, card: ModelCard | PatchCard) -> onnx.ModelProto:
+    """Put the card into a graph."""
     model.producer_name, model.doc_string = "earmark", card.description
     entry = model.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, card.to_json()
@@ -150,7 +193,12 @@ def _check(
         with torch.no_grad():
             outputs = module(torch.from_numpy(array))
         wanted = (outputs if isinstance(outputs, Tensor) else outputs[0]).numpy()
-        found = session.run(None, {name: array})[0]
+        try:
+            found = session.run(None, {name: array})[0]
+        except Exception as err:  # onnxruntime's errors share no other base
+            raise ModelError(
+                f"the exported graph does not run on input {array.shape} ({one_line(err)}); nothing written"
+            ) from err
         if found.shape != wanted.shape or float(np.abs(found - wanted).max()) > tolerance:
             raise ModelError(
                 f"the exported graph disagrees with the network on input {array.shape}; nothing written"

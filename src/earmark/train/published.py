@@ -9,12 +9,14 @@ from pathlib import Path
 
 from torch import nn
 
+from earmark.card import DecodeOptions
+from earmark.decodings import FrameThresholds, GatedViterbi
 from earmark.errors import ConfigError, ModelError
 from earmark.modelfile import PUBLISHED, user_path
-from earmark.patchcard import GatedViterbi, PatchCard
+from earmark.patchcard import PatchCard
 from earmark.train.export import export_patches
 from earmark.train.keras import load_keras
-from earmark.train.models import create_model
+from earmark.train.models import create_model, load_tvsm
 
 
 @dataclass(frozen=True)
@@ -23,28 +25,37 @@ class System:
 
     Parameters
     ----------
-    architecture : str
-        Its network, for `create_model`.
     load : callable
-        Puts the weights of a file into that network.
+        Returns the network with the weights of a file, from patches to probabilities.
     card : PatchCard
         Of the model it becomes.
     """
 
-    architecture: str
-    load: Callable[[nn.Module, Path], None]
+    load: Callable[[Path], nn.Module]
     card: PatchCard
 
 
+def _load_ina(path: Path) -> nn.Module:
+    net = create_model("ina-smn")
+    load_keras(net, path)
+    return nn.Sequential(net, nn.Softmax(dim=1))
+
+
+def _load_tvsm(path: Path) -> nn.Module:
+    return nn.Sequential(load_tvsm(path), nn.Sigmoid())
+
+
+# The program decides every cell by itself.
+_HALF = DecodeOptions(threshold=0.5, release=0.5, min_duration=0.0, min_gap=0.0, smooth=0.0)
+
 SYSTEMS = {
     "ina": System(
-        "ina-smn",
-        load_keras,
+        _load_ina,
         PatchCard(
             name="ina-smn",
             version="2018",
             description="inaSpeechSegmenter's speech, music and noise, one at a time.",
-            labels=("speech", "music", "noise"),
+            classes=("speech", "music", "noise"),
             features={"name": "ina"},
             decode=GatedViterbi(),
             licence="MIT",
@@ -55,6 +66,28 @@ SYSTEMS = {
                     "paper": "D. Doukhan, J. Carrive, F. Vallet, A. Larcher, S. Meignier, ICASSP 2018",
                     "url": "https://github.com/ina-foss/inaSpeechSegmenter",
                     "licence": "MIT",
+                },
+            ),
+        ),
+    ),
+    "tvsm": System(
+        _load_tvsm,
+        PatchCard(
+            name="tvsm-crnn",
+            version="2022",
+            description="Speech and music, each by itself, by the CRNN published with the TVSM data.",
+            classes=("music", "speech"),
+            features={"name": "tvsm"},
+            decode=FrameThresholds(pool=6, options={"music": _HALF, "speech": _HALF}),
+            licence="Apache-2.0",
+            sources=(
+                {
+                    "name": "TVSM-pseudo",
+                    "by": "Netflix and Georgia Institute of Technology",
+                    "paper": "Y.-N. Hung, C.-W. Wu, I. Orife, A. Hipple, W. Wolcott, A. Lerch, EURASIP J. "
+                    "Audio, Speech, Music Process. 2022:21",
+                    "url": "https://github.com/biboamy/TVSM-dataset",
+                    "licence": "Apache-2.0",
                 },
             ),
         ),
@@ -93,9 +126,8 @@ def import_published(system: str, path: Path, out: Path | None = None) -> tuple[
         hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(SYSTEMS)}"
         raise ConfigError(f"no published system '{system}'; {hint}")
     chosen = SYSTEMS[system]
-    net = create_model(chosen.architecture)
     try:
-        chosen.load(net, path)
+        net = chosen.load(path)
     except ModelError as err:
         wanted = PUBLISHED[chosen.card.name]
         raise ModelError(f"{err}; '{system}' needs '{wanted.file}' from {wanted.home}") from err
