@@ -12,15 +12,19 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from earmark import Detector, load_model  # noqa: E402
 from earmark.audio_writer import write_audio  # noqa: E402
 from earmark.bench.tables import find_table, table_names  # noqa: E402
+from earmark.cli.app import run  # noqa: E402
 from earmark.datasets import DATASETS, Clip  # noqa: E402
+from earmark.decodings import LikeliestClasses  # noqa: E402
 from earmark.errors import ConfigError  # noqa: E402
 from earmark.features.registry import create_features  # noqa: E402
 from earmark.features.scaling import fit_scaling  # noqa: E402
 from earmark.train.experiments import (  # noqa: E402
     Workplace,
     experiment_table,
+    export_row,
     read_experiment,
     run_experiment,
 )
@@ -28,8 +32,9 @@ from earmark.train.experiments.batches import Batch, PatchSet, by_class, shuffle
 from earmark.train.experiments.example import Example  # noqa: E402
 from earmark.train.experiments.fit import FitConfig, fit, predict  # noqa: E402
 from earmark.train.experiments.losses import TaskWeights, loss_of, probabilities, ratio_targets  # noqa: E402
+from earmark.train.experiments.nets import row_network  # noqa: E402
+from earmark.train.experiments.prepared import Prepared, prepare  # noqa: E402
 from earmark.train.experiments.protocol import OVERLAP, Protocol  # noqa: E402
-from earmark.train.experiments.run import _network, _setup  # noqa: E402
 from earmark.train.experiments.scores import PatchScores, figure_names  # noqa: E402
 from earmark.train.experiments.signals import Signal  # noqa: E402
 from earmark.train.experiments.store import FeatureStore  # noqa: E402
@@ -441,6 +446,86 @@ def test_a_changed_row_is_run_again_and_the_others_are_not(corpus, cache, tmp_pa
         run_experiment(changed, tmp_path, tmp_path / "o.json", place)
 
 
+EXPORTED = """
+[[row]]
+name = "scaled"
+features = {name = "swishnet-mfcc", patch_length = 48, patch_hop = 24}
+model = {model = "swishnet-slim"}
+fit = {epochs = 1}
+"""
+
+
+def test_trained_rows_become_models(corpus, tmp_path, capsys, monkeypatch):
+    """The model answers the test part's patches as the row did, and hears recordings."""
+    path, runs, out = table(tmp_path, TABLE + EXPORTED), tmp_path / "runs", tmp_path / "out.json"
+    experiment = read_experiment(path)
+    place = Workplace(runs / "features", runs / "checkpoints")
+    report = run_experiment(experiment, corpus, out, place, rows=["late", "scaled"], quick=True)
+    prepared = prepare(experiment, corpus, quick=True)
+    options = ["--data", str(corpus), "--runs", str(runs), "--out", str(out), "--quick"]
+    for row, result in zip(prepared.rows(["late", "scaled"]), report["results"], strict=True):
+        target = tmp_path / f"{row.name}.onnx"
+        assert run(["bench", str(path), "--row", row.name, "--export", str(target), *options]) == 0
+        assert capsys.readouterr().out == f"wrote {target}; use it with: earmark detect --model {target}\n"
+        model = load_model(target)
+        store = FeatureStore(place.cache, row.extractor, row.signal)
+        store.add(prepared.split(0).test, 1)
+        test = PatchSet(prepared.split(0).test, store.patches)
+        values = model.run(test.raw(np.arange(len(test))))
+        assert PatchScores.of(values, test.labels, test.owner).patches.tolist() == result["patches"]
+        assert model.card.classes == ("music", "speech", "speech+music")
+        assert model.labels == ("music", "speech")
+        assert model.extractor == dataclasses.replace(row.extractor, patch_hop=10)
+        assert isinstance(model.card.decode, LikeliestClasses)
+        change = 80 / 34 * row.extractor.patch_length / 10
+        assert model.card.decode.class_change == pytest.approx(change, abs=0.01)
+        assert {s["content"]: s["licences"] for s in model.card.sources} == {
+            "music": ["CC0"],
+            "speech": ["CC0"],
+        }
+        assert model.card.metrics["patches of the test part, corpus, percent"] == result["figures"]
+        timeline = Detector(model).detect(str(corpus / "speech0.wav"))
+        assert timeline.duration == 2.0
+        assert timeline.support().durations()
+    monkeypatch.setenv("COLUMNS", "200")
+    assert run(["models", "show", str(tmp_path / "late.onnx")]) == 0
+    assert "classes" in capsys.readouterr().out
+
+
+def test_what_was_not_trained_cannot_be_exported(corpus, tmp_path, capsys):
+    path, runs, out = table(tmp_path), tmp_path / "runs", tmp_path / "out.json"
+    experiment = read_experiment(path)
+    place = Workplace(runs / "features", runs / "checkpoints")
+    target = tmp_path / "x.onnx"
+
+    def refused(match: str, name: str = "plain", **options: object) -> None:
+        with pytest.raises(ConfigError, match=match):
+            export_row(experiment, name, corpus, out, place, target, quick=True, **options)
+        assert not target.exists()
+
+    refused("has no row 'plane'; its rows are plain, late, intermediate", "plane")
+    refused("has no result of 'plain', repetition 1, on corpus; run the row first")
+    refused("repetition 2 of 'plain': there are 1 to 1", repetition=1)
+    run_experiment(experiment, corpus, out, place, rows=["plain"], quick=True)
+    (checkpoint,) = place.runs.glob("*/net.pt")
+    checkpoint.write_text("no weights")
+    refused("is no checkpoint")
+    checkpoint.unlink()
+    refused("is gone; name the folder it is in with --runs")
+    batchwise = TABLE.replace('"lms", n_mels = 24', '"allconv-mel"').replace(
+        '"lemaire-b3"}', '"all-conv"}', 1
+    )
+    experiment = read_experiment(table(tmp_path, batchwise))
+    refused("export a row with the variant 'corrected'")
+
+    def told(*arguments: str) -> str:
+        assert run(["bench", str(path), "--data", str(corpus), *arguments]) == 2
+        return capsys.readouterr().err
+
+    assert "--export writes one row; name it with --row" in told("--export", str(target))
+    assert "--repetition says which one --export writes" in told("--repetition", "2")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -570,7 +655,7 @@ def test_rows_of_the_same_name_are_the_same_in_all_tables_of_a_paper():
     for name in [name for name in table_names() if name.startswith("bha-")]:
         experiment = read_experiment(find_table(name))
         for row in experiment.rows:
-            setup = _setup(experiment, row, "corpus", False)
+            setup = Prepared(experiment, "corpus", ()).setup(row)
             setup.pop("smr_db", None)
             assert seen.setdefault((row.name, experiment.protocol.classes), setup) == setup
 
@@ -582,7 +667,7 @@ def test_every_table_that_comes_along_makes_its_networks(name):
     for row in experiment.rows:
         assert set(row.paper) <= set(experiment.measures)
         with torch.device("meta"):
-            net = _network(row, len(experiment.protocol.classes)).eval()
+            net = row_network(row, len(experiment.protocol.classes)).eval()
             shape = (2, row.extractor.n_bands, row.extractor.patch_length)
             assert probabilities(net(torch.zeros(shape))).shape == (2, len(experiment.protocol.classes))
 

@@ -184,23 +184,54 @@ def table(
     ] = False,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes that compute features.")] = 2,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            "--export",
+            metavar="FILE.onnx",
+            help="Write the trained --row as a model for detect; trains nothing.",
+        ),
+    ] = None,
+    repetition: Annotated[
+        int | None, typer.Option("--repetition", min=1, help="Repetition to export. Default: the first.")
+    ] = None,
 ) -> None:
     """Run a table of a paper and show its figures beside ours; needs the extra train.
 
-    The word "table" may be left out: earmark bench bha-1.
+    The word "table" may be left out: earmark bench bha-1.  With --export, a row that was trained becomes a
+    model file.
     """
     from earmark.bench.tables import find_table, list_tables
+    from earmark.errors import ConfigError
     from earmark.terminal import make_console
 
     console = make_console()
     if name is None:
         console.print(list_tables())
         return
-    from earmark.train.experiments import Workplace, experiment_table, read_experiment, run_experiment
+    if export is None and repetition is not None:
+        raise ConfigError("--repetition says which one --export writes; a table runs all of them")
+    if export is not None and len(row or ()) != 1:
+        raise ConfigError("--export writes one row; name it with --row")
+    from earmark.train.experiments import (
+        Workplace,
+        experiment_table,
+        export_row,
+        read_experiment,
+        run_experiment,
+    )
 
     experiment = read_experiment(find_table(name, list(typer.main.get_group(app).commands)))
     out = out or Path(f"results/{experiment.name}{'-quick' * quick}.json")
     place = Workplace(runs / "features", runs / "checkpoints", jobs, device, drop_features)
+    if export is not None and row:
+        with status() as tell:
+            at = (repetition or 1) - 1
+            export_row(
+                experiment, row[0], data, out, place, export, repetition=at, on=on, quick=quick, tell=tell
+            )
+        typer.echo(f"wrote {export}; use it with: earmark detect --model {export}")
+        return
     with status() as tell:
         report = run_experiment(experiment, data, out, place, rows=row or (), on=on, quick=quick, tell=tell)
     console.print(experiment_table(experiment, report))

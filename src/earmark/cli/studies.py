@@ -37,7 +37,7 @@ def separability(
     Needs the extra train.
     """
     from earmark.bench.report import Figure
-    from earmark.train.experiments.run import find_data
+    from earmark.train.experiments.prepared import find_data
     from earmark.train.studies.pictures import draw_separability
     from earmark.train.studies.separability import STUDY, measure_separability, versions
 

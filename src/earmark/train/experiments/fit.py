@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -189,6 +190,26 @@ def predict(net: nn.Module, patches: PatchSet, device: str = "cpu") -> npt.NDArr
         probabilities(net(batch.patches.to(device))).cpu().numpy() for batch in patches.in_order(_TEST_BATCH)
     ]
     return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
+
+
+def best_weights(path: Path) -> dict[str, Tensor]:
+    """Return the weights of the best epoch that a checkpoint keeps.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such file, or it is no checkpoint.
+    """
+    try:
+        weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)["best"]
+    except FileNotFoundError as err:
+        raise ConfigError(
+            f"the checkpoint '{path}' is gone; name the folder it is in with --runs, or train the row again "
+            "into another --out"
+        ) from err
+    except (OSError, UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as err:
+        raise ConfigError(f"'{path}' is no checkpoint; train the row again into another --out") from err
+    return weights
 
 
 class _State:

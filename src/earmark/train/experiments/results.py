@@ -1,13 +1,51 @@
-"""The file of a table's results."""
+"""The file of a table's results, and where the checkpoints lie that they come from."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from earmark.errors import ConfigError
+from earmark.train.experiments.example import Split
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where and with what an experiment runs.
+
+    Parameters
+    ----------
+    cache : Path
+        Folder of the features.
+    runs : Path
+        Folder of the checkpoints.  A row that was trained for one table is not trained again for another.
+    jobs : int
+        Processes that compute features.
+    device : str
+        ``"cpu"`` or ``"cuda"``.
+    drop_features : bool
+        Remove features that no later row needs.
+    """
+
+    cache: Path
+    runs: Path
+    jobs: int = 1
+    device: str = "cpu"
+    drop_features: bool = False
+
+
+def checkpoint_name(setup: dict[str, Any], split: Split, repetition: int) -> str:
+    """Return the folder, below `Workplace.runs`, of what is trained with a setup on a split.
+
+    It stands for all that a network depends on; how it is scored is no part of that, nor the table.
+    """
+    trained = {key: value for key, value in setup.items() if key != "smr_db"}
+    text = json.dumps([trained, asdict(split), repetition], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def read_results(path: Path, table: str) -> dict[str, Any]:
@@ -29,6 +67,17 @@ def read_results(path: Path, table: str) -> dict[str, Any]:
     if found.get("table") != table:
         raise ConfigError(f"'{path}' holds results of '{found.get('table')}'; name another file")
     return report | {"results": results}
+
+
+def find_result(
+    report: dict[str, Any], row: str, setup: dict[str, Any], repetition: int
+) -> dict[str, Any] | None:
+    """Return the result of a row, a setup and a repetition, if there is one."""
+    for result in report["results"]:
+        if (result["row"], result["repetition"], result["setup"]) == (row, repetition, setup):
+            found: dict[str, Any] = result
+            return found
+    return None
 
 
 def write_results(path: Path, report: dict[str, Any]) -> None:

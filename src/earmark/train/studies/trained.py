@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from earmark.errors import ConfigError
 from earmark.features.extractor import Extractor
 from earmark.features.registry import FEATURES
 from earmark.features.scaling import Scaling
+from earmark.train.experiments.nets import load_scaling
 from earmark.train.models import PatchNet, create_model
 
 
@@ -77,13 +77,9 @@ def load_trained(results: Path, row: str, checkpoints: Path, repetition: int = 0
     net = create_model(**model)
     assert isinstance(net, PatchNet)  # the experiments have no others
     net.load_state_dict(torch.load(folder / "net.pt", map_location="cpu", weights_only=True)["best"])
-    scaling = None
-    if (folder / "scaling.npz").is_file():
-        measured = np.load(folder / "scaling.npz")
-        scaling = Scaling(measured["shift"], measured["divisor"])
     origin = {"row": row, "repetition": repetition, "checkpoint": name}
     origin |= {key: setup[key] for key in ("data", "quick")}
-    return Trained(net.eval(), extractor, scaling, origin)
+    return Trained(net.eval(), extractor, load_scaling(folder), origin)
 
 
 def _find(results: Path, row: str, repetition: int) -> dict[str, Any]:

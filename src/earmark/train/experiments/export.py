@@ -1,0 +1,186 @@
+"""From a trained row of a table to a model file that `earmark detect` runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from earmark.datasets import DATASETS
+from earmark.decodings import Decoding, GatedViterbi, LikeliestClasses
+from earmark.errors import ConfigError
+from earmark.features.extractor import Extractor
+from earmark.features.registry import FEATURES
+from earmark.features.scaling import Scaling
+from earmark.features.sidekit import SidekitMel
+from earmark.patchcard import PatchCard
+from earmark.train.experiments.example import Example
+from earmark.train.experiments.fit import best_weights
+from earmark.train.experiments.losses import probabilities
+from earmark.train.experiments.nets import load_scaling, row_network, trained_parts
+from earmark.train.experiments.prepared import Prepared, prepare
+from earmark.train.experiments.results import Workplace, find_result, read_results
+from earmark.train.experiments.run import Tell
+from earmark.train.experiments.table import Experiment, Row
+from earmark.train.export import export_patches
+
+# A cell lasts about this long in use, however far apart a row's patches are in training, seconds.
+_CELL_S = 0.1
+# What a change of class costs for each patch that sees a moment, decades: inaSpeechSegmenter's 80 for 34.
+_CHANGE = 80 / 34
+
+
+class _Classifier(nn.Module):
+    """Class probabilities (B, K) of patches as the front end cuts them, (B, F, L)."""
+
+    shift: Tensor
+    divisor: Tensor
+
+    def __init__(self, net: nn.Module, scaling: Scaling | None) -> None:
+        super().__init__()
+        self.net = net
+        self.is_scaled = scaling is not None
+        if scaling is not None:
+            self.register_buffer("shift", torch.from_numpy(scaling.shift))
+            self.register_buffer("divisor", torch.from_numpy(scaling.divisor))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return probabilities(self.net((x - self.shift) / self.divisor if self.is_scaled else x))
+
+
+def export_row(
+    experiment: Experiment,
+    name: str,
+    data: Path,
+    out: Path,
+    place: Workplace,
+    path: Path,
+    *,
+    repetition: int = 0,
+    on: str | None = None,
+    quick: bool = False,
+    tell: Tell = lambda text: None,
+) -> PatchCard:
+    """Write a row that `run_experiment` has trained as a model file.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    name : str
+        Of the row.
+    data, out, place, on, quick, tell
+        As `run_experiment` had them.
+    path : Path
+        The model file.
+    repetition : int
+        Counted from 0.
+
+    Returns
+    -------
+    PatchCard
+        What is inside the file, beside the network.
+
+    Raises
+    ------
+    ConfigError
+        If the row was not trained, its checkpoint is gone, or its answer depends on what else is in a batch.
+    ModelError
+        If the file cannot be written.
+    """
+    prepared = prepare(experiment, data, on, quick)
+    (row,) = prepared.rows([name])
+    if not 0 <= repetition < prepared.repetitions:
+        raise ConfigError(f"repetition {repetition + 1} of '{name}': there are 1 to {prepared.repetitions}")
+    if row.extractor.scaling == "batch":
+        raise ConfigError(
+            f"'{name}' normalises each batch by itself, so its answer depends on what else is in the batch; "
+            "export a row with the variant 'corrected' of its features"
+        )
+    setup = prepared.setup(row)
+    result = find_result(read_results(out, experiment.name), name, setup, repetition)
+    if result is None:
+        raise ConfigError(
+            f"'{out}' has no result of '{name}', repetition {repetition + 1}, on {prepared.dataset}; "
+            "run the row first, without --export"
+        )
+    folder = place.runs / result["checkpoint"]
+    net = row_network(row, len(experiment.protocol.classes))
+    for part_name, part in trained_parts(net).items():
+        part.load_state_dict(best_weights(folder / f"{part_name}.pt"))
+    scaling = load_scaling(folder)
+    train = prepared.split(repetition).train
+    card = _card(prepared, row, repetition, result, train)
+    tell(f"{name}: writing {path}")
+    export_patches(_Classifier(net, scaling), card, path)
+    return card
+
+
+def _card(
+    prepared: Prepared, row: Row, repetition: int, result: dict[str, Any], train: Iterable[Example]
+) -> PatchCard:
+    experiment, extractor = prepared.experiment, _in_use(row.extractor)
+    measured = ("parameters", "epochs", "best_epoch", "cpu_s", "environment")
+    quick = "; a quick run, no result" if prepared.quick else ""
+    return PatchCard(
+        name=f"{experiment.name} {row.name}",
+        version=str(repetition + 1),
+        description=f"{experiment.source}: {row.name}, trained on {prepared.dataset}, repetition "
+        f"{repetition + 1} of {experiment.protocol.repetitions}{quick}.",
+        classes=experiment.protocol.classes,
+        features=_features(extractor),
+        decode=_decoding(extractor),
+        licence="not stated; see that of each source",
+        sources=_sources(prepared, train),
+        metrics={f"patches of the test part, {prepared.dataset}, percent": result["figures"]},
+        trained={key: result["setup"][key] for key in ("signal", "model", "fit")}
+        | {key: result[key] for key in measured},
+    )
+
+
+def _in_use(extractor: Extractor) -> Extractor:
+    """Return a front end whose patches follow each other closely enough to tell when a class begins."""
+    if "patch_hop" not in extractor.options:
+        return extractor
+    frames = round(_CELL_S * extractor.sample_rate / extractor.hop_length)
+    return replace(extractor, patch_hop=max(1, min(extractor.patch_length, frames)))
+
+
+def _features(extractor: Extractor) -> dict[str, Any]:
+    """Return the keywords of `create_features` that make a front end."""
+    base = FEATURES[extractor.name].extractor
+    changed = [
+        name for name in ("variant", *extractor.options) if getattr(extractor, name) != getattr(base, name)
+    ]
+    return {"name": extractor.name, **{name: getattr(extractor, name) for name in changed}}
+
+
+def _decoding(extractor: Extractor) -> Decoding:
+    if isinstance(extractor, SidekitMel):
+        return GatedViterbi()
+    return LikeliestClasses(round(_CHANGE * extractor.patch_length / extractor.step, 2))
+
+
+def _sources(prepared: Prepared, train: Iterable[Example]) -> tuple[dict[str, Any], ...]:
+    """List what a row was trained on: recordings and licences by class, and whom to cite."""
+    dataset = DATASETS[prepared.dataset]
+    used = {path for example in train for path in (example.path, example.music) if path is not None}
+    rows: dict[str, dict[str, Any]] = {}
+    for clip in prepared.clips:
+        if str(clip.path) in used:
+            row = rows.setdefault(clip.label, {"recordings": 0, "licences": set()})
+            row["recordings"] += 1
+            row["licences"].add(clip.licence or dataset.licence)
+    return tuple(
+        {
+            "name": dataset.title,
+            "content": label,
+            "recordings": row["recordings"],
+            "licences": sorted(row["licences"]),
+            "citation": dataset.citation,
+        }
+        for label, row in sorted(rows.items())
+    )

@@ -1,0 +1,112 @@
+"""An experiment on its data: the dataset, who is in which part, and what a result depends on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from earmark.datasets import DATASETS, Clip
+from earmark.errors import ConfigError
+from earmark.train.experiments.example import Example, Split
+from earmark.train.experiments.table import Experiment, Row
+
+# What a quick run leaves of each class in each part, and of the epochs: enough to see that a table runs.
+_QUICK_EXAMPLES, _QUICK_EPOCHS = 6, 2
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An experiment, and what it is run on.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Of a quick run, with fewer epochs.
+    dataset : str
+    clips : tuple of Clip
+        Of that dataset.
+    quick : bool
+        Whether only a few recordings of each part are taken.
+    """
+
+    experiment: Experiment
+    dataset: str
+    clips: tuple[Clip, ...]
+    quick: bool = False
+
+    @property
+    def repetitions(self) -> int:
+        """How often a row is trained."""
+        return 1 if self.quick else self.experiment.protocol.repetitions
+
+    def rows(self, names: list[str]) -> list[Row]:
+        """Return the rows of these names, or all for none; raises `ConfigError` for an unknown name."""
+        known = [row.name for row in self.experiment.rows]
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise ConfigError(
+                f"'{self.experiment.name}' has no row '{unknown[0]}'; its rows are {', '.join(known)}"
+            )
+        return [row for row in self.experiment.rows if not names or row.name in names]
+
+    def split(self, repetition: int) -> Split:
+        """Return the parts of a repetition, counted from 0."""
+        split = self.experiment.protocol.split(self.clips, repetition)
+        return Split(*map(_few, (split.train, split.validation, split.test))) if self.quick else split
+
+    def setup(self, row: Row) -> dict[str, Any]:
+        """Return everything a row's result depends on, as JSON has it."""
+        setup: dict[str, Any] = {
+            "data": self.dataset,
+            "protocol": asdict(self.experiment.protocol),
+            "features": asdict(row.extractor),
+            "model": row.model,
+            "signal": asdict(row.signal),
+            "fit": asdict(row.fit),
+            "quick": self.quick,
+        }
+        if self.experiment.smr_db:
+            setup["smr_db"] = self.experiment.smr_db
+        plain: dict[str, Any] = json.loads(json.dumps(setup))
+        return plain
+
+
+def prepare(experiment: Experiment, folder: Path, on: str | None = None, quick: bool = False) -> Prepared:
+    """Find the data of an experiment, see `find_data`; of a quick run, cut its trainings short."""
+    dataset, clips = find_data(experiment, folder, on)
+    if quick:
+        experiment = replace(experiment, rows=tuple(map(_shortened, experiment.rows)))
+    return Prepared(experiment, dataset, tuple(clips), quick)
+
+
+def find_data(experiment: Experiment, folder: Path, on: str | None = None) -> tuple[str, list[Clip]]:
+    """Return the name and the clips of a dataset, by default of the experiment's first that is in a folder.
+
+    Raises
+    ------
+    ConfigError
+        If none of them is, or the experiment has no such dataset.
+    """
+    unknown = [name for name in experiment.data if name not in DATASETS]
+    if unknown:
+        raise ConfigError(f"'{experiment.name}' names the dataset '{unknown[0]}'; see 'earmark datasets'")
+    if on is not None and on not in experiment.data:
+        raise ConfigError(f"'{experiment.name}' does not run on '{on}'; choose {', '.join(experiment.data)}")
+    for name in experiment.data if on is None else (on,):
+        copy = DATASETS[name].find(folder)
+        if copy is not None:
+            return name, copy.read()
+    wanted = " ".join(f"{name}: {DATASETS[name].source}" for name in experiment.data)
+    raise ConfigError(f"'{folder}' has no {' or '.join(experiment.data)}; get one of them. {wanted}")
+
+
+def _few(part: tuple[Example, ...]) -> tuple[Example, ...]:
+    """Keep the first examples of each class."""
+    labels = sorted({example.label for example in part})
+    return tuple(e for label in labels for e in [x for x in part if x.label == label][:_QUICK_EXAMPLES])
+
+
+def _shortened(row: Row) -> Row:
+    return replace(row, fit=replace(row.fit, epochs=_QUICK_EPOCHS))
