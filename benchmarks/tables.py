@@ -18,6 +18,18 @@ else:
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
 
+# Figures of which other systems have a table, with the heads of its columns.
+SYSTEM_COLUMNS = {
+    "clean: speech F": "speech F",
+    "clean: music F": "music F",
+    "clean: overlap F": "overlap F",
+    "clean: four-state accuracy": "four states",
+    "singing: speech reported": "singing: speech reported",
+    "noise: either reported": "noise: either reported",
+    "plain speech: speech missed": "plain speech: missed",
+    "MP3 44.1 kHz stereo 128k: whole detection": "cost",
+}
+
 
 def number(value: float | None, unit: str) -> str:
     if value is None:
@@ -52,7 +64,7 @@ def by_group(figures: list[dict[str, Any]]) -> str:
     return table(["", *names], [[group, *(row.get(n, "") for n in names)] for group, row in groups.items()])
 
 
-def by_system(report: dict[str, Any]) -> str:
+def by_row(report: dict[str, Any]) -> str:
     """One system of a paper's table a row: ours with its deviation over the runs, the paper's in brackets."""
     experiment = tomllib.loads((HERE / "tables" / f"{report['table']}.toml").read_text(encoding="utf-8"))
     measures = experiment["measures"]
@@ -79,15 +91,31 @@ def with_paper(values: list[float], paper: float | list[float] | None) -> str:
     return f"{mean(values):.1f}{spread}" + (f" ({published:.1f})" if published is not None else "")
 
 
+def by_system(folders: Iterable[Path]) -> str:
+    """One model a row: what it finds in the programmes, what it takes for something else, and its cost."""
+    rows = []
+    for folder in folders:
+        report = json.loads((folder / "detector.json").read_text())
+        figures = report["figures"]
+        if (folder / "speed.json").exists():
+            figures += json.loads((folder / "speed.json").read_text())["figures"]
+        found = {f"{f['group']}: {f['name']}": number(f["value"], f["unit"]) for f in figures}
+        rows.append([report["config"]["model"]["name"], *(found.get(key, "–") for key in SYSTEM_COLUMNS)])
+    return table(["", *SYSTEM_COLUMNS.values()], rows)
+
+
 def blocks() -> dict[str, str]:
     results = {path.stem: json.loads(path.read_text()) for path in (HERE / "results").glob("*.json")}
-    found = {name: by_system(report) for name, report in results.items() if "table" in report}
+    found = {name: by_row(report) for name, report in results.items() if "table" in report}
     if "detector" in results:
         figures = results["detector"]["figures"]
         parts = [f for f in figures if len([g for g in figures if g["group"] == f["group"]]) < 6]
         found["conditions"] = by_group([f for f in figures if f not in parts])
         found["goals"] = by_figure([f for f in figures if f["goal"] or f in parts])
         found["model"] = "`" + results["detector"]["config"]["model"]["sha256"] + "`"
+        others = sorted(path.parent for path in (HERE / "results").glob("*/detector.json"))
+        if others:
+            found["systems"] = by_system([HERE / "results", *others])
     if "clips" in results:
         found["clips"] = by_group(results["clips"]["figures"])
     if "speed" in results:

@@ -47,8 +47,7 @@ def _warm_up(mode: str, path: str, model: str) -> Callable[[], float]:
         return lambda: read_only(path)
     detector = Detector(load_model(model))
     noise = np.random.default_rng(0).normal(0, 0.01, 16_000).astype(np.float32)
-    for _ in detector.stream([noise], 16_000):
-        pass
+    detector.detect(noise, 16_000)
     with open_audio(path) as stream:
         next(iter(stream), None)
     return lambda: detector.detect(path).duration
