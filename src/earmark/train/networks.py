@@ -46,7 +46,8 @@ class ConvFront(nn.Module):
             nn.Conv2d(maps, 2 * maps, 3, stride=2, padding=1, bias=False),
             nn.BatchNorm2d(2 * maps),
             nn.ReLU(),
-        ).to(memory_format=torch.channels_last)
+        )
+        self.conv.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # an overload forgotten
         rows = -(-n_mels // 4)
         self.project = nn.Sequential(
             nn.Conv1d(2 * maps * rows, width, 1, bias=False), nn.BatchNorm1d(width), nn.ReLU()

@@ -63,7 +63,7 @@ class MelKernels(Penalised):
         kernels = self.weight.new_zeros(_MAPS, self.n_mels, self.n_bins, _FRAMES)
         kernels[:, self.mels, self.bins] = self.weight
         bands = nn.functional.conv1d(x, kernels.flatten(0, 1), padding="same")
-        return bands.unflatten(1, (_MAPS, self.n_mels))
+        return torch.unflatten(bands, 1, (_MAPS, self.n_mels))
 
 
 class Jang(Trunk):
