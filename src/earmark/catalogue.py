@@ -41,4 +41,7 @@ def load_model(name_or_path: str | Path = DEFAULT_MODEL, threads: int = 1) -> An
     if not PatchCard.describes(file.card):
         return Model.of(file)
     card = PatchCard.from_json(file.card, file.origin)
-    return ChunkModel(file) if isinstance(card.decode, FrameThresholds) else PatchModel(file)
+    if not isinstance(card.decode, FrameThresholds):
+        return PatchModel(file)
+    # The kernels of 11 x 11 of the TVSM network run nine times as fast so.
+    return ChunkModel(open_model(name_or_path, threads, blocked=False))

@@ -133,8 +133,15 @@ def read_model(name_or_path: str | Path) -> bytes:
         ) from err
 
 
-def open_model(name_or_path: str | Path, threads: int = 1) -> ModelFile:
+def open_model(name_or_path: str | Path, threads: int = 1, *, blocked: bool = True) -> ModelFile:
     """Open a model by its name or path; it may use that many threads.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+    threads : int
+    blocked : bool
+        Let the runtime lay channels out in blocks: faster for small kernels, much slower for large ones.
 
     Raises
     ------
@@ -146,7 +153,7 @@ def open_model(name_or_path: str | Path, threads: int = 1) -> ModelFile:
     if threads < 1:
         raise ConfigError(f"threads {threads}: it must be 1 or more")
     origin = str(name_or_path)
-    session = _open_session(read_model(name_or_path), origin, threads)
+    session = _open_session(read_model(name_or_path), origin, threads, blocked)
     card = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if card is None:
         raise ModelError(
@@ -156,7 +163,7 @@ def open_model(name_or_path: str | Path, threads: int = 1) -> ModelFile:
     return ModelFile(session, card, origin)
 
 
-def _open_session(data: bytes, origin: str, threads: int) -> ort.InferenceSession:
+def _open_session(data: bytes, origin: str, threads: int, blocked: bool) -> ort.InferenceSession:
     """Open a session whose settings are its own: nothing process-wide is touched."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -167,6 +174,8 @@ def _open_session(data: bytes, origin: str, threads: int) -> ort.InferenceSessio
     # Idle threads sleep; by default they spin, which costs more than it saves between short runs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
+    if not blocked:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     try:
         return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as err:  # onnxruntime's errors share no other base
