@@ -36,7 +36,7 @@ from earmark.train.models.dnn import Dnn  # noqa: E402
 from earmark.train.models.gro import GroCnn  # noqa: E402
 from earmark.train.models.heads import ClassHead, MultiTaskHead  # noqa: E402
 from earmark.train.models.jang import Jang, MelKernels  # noqa: E402
-from earmark.train.models.layers import Conv2d, MaxPool2d, same_padding  # noqa: E402
+from earmark.train.models.layers import Conv1d, Conv2d, MaxPool2d, same_padding  # noqa: E402
 from earmark.train.models.papakostas import Papakostas  # noqa: E402
 from earmark.train.models.swishnet import SwishNet  # noqa: E402
 from earmark.train.models.tcn import PatchTcn  # noqa: E402
@@ -164,7 +164,7 @@ def test_every_frame_gets_logits_and_every_parameter_a_gradient(name):
 def test_a_small_network_learns_one_batch(name):
     net = create_model(name, n_classes=2)
     for module in net.modules():
-        if isinstance(module, nn.Dropout | nn.Dropout1d):
+        if isinstance(module, nn.Dropout | nn.Dropout2d):
             module.p = 0.0
     x = patches(name, 8)[..., :16] if name == "swishnet-slim" else patches(name, 8)
     truth = torch.arange(8) % 2
@@ -327,11 +327,21 @@ def test_a_residual_block_divides_by_its_strongest_channel():
     x = torch.randn(2, 4, 30, generator=torch.Generator().manual_seed(0))
     heard = (block.dilated(x) > 0.05).any(dim=1)
     assert heard.float().mean() > 0.8
-    added = block(x) - x
+    plane = x.unsqueeze(2)
+    added = (block(plane) - plane).squeeze(2)
     assert torch.allclose(added.amax(dim=1)[heard], torch.ones(1), atol=1e-3)
     nn.init.zeros_(block.dilated.bias)
-    louder = block(100 * x) - 100 * x
+    louder = (block(100 * plane) - 100 * plane).squeeze(2)
     assert torch.allclose(louder.amax(dim=1)[heard], torch.ones(1), atol=1e-3)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize(("kernel", "dilation"), [(1, 1), (3, 4), (19, 2), (3, 64)])
+def test_a_convolution_on_a_plane_is_the_same(kernel, dilation, causal):
+    layer = Conv1d(6, 4, kernel, dilation=dilation, causal=causal)
+    nn.init.uniform_(layer.bias)
+    x = torch.randn(2, 6, 50, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(layer.on_plane(x.unsqueeze(2)).squeeze(2), layer(x), atol=1e-5)
 
 
 def test_swishnets_skips_lead_around_its_blocks():
@@ -529,7 +539,7 @@ def test_dropout_does_not_change_the_parameters_but_the_answers():
     net = create_model("lemaire-b3", options={"dropout": 0.5})
     x = patches("lemaire-b3")
     assert not torch.equal(net(x), net(x))
-    assert {m.p for m in create_model("lemaire-b3").modules() if isinstance(m, nn.Dropout1d)} == {0.2}
+    assert {m.p for m in create_model("lemaire-b3").modules() if isinstance(m, nn.Dropout2d)} == {0.2}
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,16 @@ class Conv1d(nn.Conv1d, Penalised):
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(nn.functional.pad(x, (self._lead, 0)) if self._lead else x)
 
+    def on_plane(self, x: Tensor) -> Tensor:
+        """Do the same over (B, C, 1, T); PyTorch is faster at that where channels are last in memory."""
+        if self._lead:
+            x = nn.functional.pad(x, (self._lead, 0))
+        kernel = self.weight.unsqueeze(2).contiguous(memory_format=torch.channels_last)
+        padding = "valid" if self._lead else "same"
+        return nn.functional.conv2d(
+            x, kernel, self.bias, padding=padding, dilation=(1, self.dilation[0]), groups=self.groups
+        )
+
 
 class MaxPool2d(nn.Module):
     """Maxima over (B, C, F, T); by default windows do not overlap.  Padded steps never win."""

@@ -19,19 +19,19 @@ _EPSILON = 1e-5
 class ResidualBlock(nn.Module):
     """Dilated convolution, ReLU, division by the strongest channel, dropout of channels, 1-step convolution.
 
-    The result is added to the input, (B, C, T).
+    The result is added to the input, (B, C, 1, T).
     """
 
     def __init__(self, filters: int, kernel: int, dilation: int, dropout: float, causal: bool) -> None:
         super().__init__()
         self.dilated = Conv1d(filters, filters, kernel, dilation=dilation, causal=causal)
-        self.drop = nn.Dropout1d(dropout)
+        self.drop = nn.Dropout2d(dropout)
         self.pointwise = Conv1d(filters, filters, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = torch.relu(self.dilated(x))
+        y = torch.relu(self.dilated.on_plane(x))
         y = y / (y.amax(dim=1, keepdim=True) + _EPSILON)  # none is below 0
-        return x + self.pointwise(self.drop(y))
+        return x + self.pointwise.on_plane(self.drop(y))
 
 
 class Tcn(nn.Module):
@@ -58,7 +58,8 @@ class Tcn(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(self.blocks(self.entry(x)))
+        plane = x.unsqueeze(2).contiguous(memory_format=torch.channels_last)
+        return torch.relu(self.blocks(self.entry.on_plane(plane))).squeeze(2)
 
 
 class PatchTcn(Trunk):
