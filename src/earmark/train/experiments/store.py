@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from filelock import FileLock
 
 from earmark.errors import AudioError, ConfigError
 from earmark.features.extractor import Extractor
@@ -68,19 +69,28 @@ class FeatureStore:
         self._frames: npt.NDArray[np.float16] = np.zeros((0, extractor.n_bands), np.float16)
 
     def add(self, examples: Sequence[Example], jobs: int, report: Report = lambda done, total: None) -> None:
-        """Compute the features of the examples that are not kept yet.
+        """Compute the features of the examples that are not kept yet, after any other process that does so.
 
         Raises
         ------
         ConfigError
             If a recording cannot be read, or is too short for a frame; the others are kept.
         """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.folder / "lock"):
+            failed = self._add(examples, jobs, report)
+        if failed:
+            more = f" ({len(failed)} recordings fail)" if len(failed) > 1 else ""
+            raise ConfigError(f"no features of {failed[0]}{more}; mend or remove it, then start again")
+
+    def _add(self, examples: Sequence[Example], jobs: int, report: Report) -> list[str]:
+        """Do what `add` does; return what is wrong with the examples that have no features."""
         self._load()
         wanted = [e for key, e in {e.key: e for e in examples}.items() if key not in self._rows]
         if not wanted:
-            return
+            return []
         start = sum(rows.n_frames for rows in self._rows.values())
-        failed = []
+        failed: list[str] = []
         with (
             (self.folder / "frames.f16").open("ab") as frames,
             (self.folder / "rows.jsonl").open("a", encoding="utf-8") as log,
@@ -97,9 +107,7 @@ class FeatureStore:
                 start += len(found)
                 report(done, len(wanted))
         self._load()
-        if failed:
-            more = f" ({len(failed)} recordings fail)" if len(failed) > 1 else ""
-            raise ConfigError(f"no features of {failed[0]}{more}; mend or remove it, then start again")
+        return failed
 
     def compute(
         self, examples: Sequence[Example], jobs: int
@@ -123,7 +131,6 @@ class FeatureStore:
 
     def _load(self) -> None:
         """Read the rows, without a last one that was cut short."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         log = self.folder / "rows.jsonl"
         text = log.read_text(encoding="utf-8") if log.exists() else ""
         whole = text[: text.rfind("\n") + 1]
