@@ -125,7 +125,10 @@ def blocks() -> dict[str, str]:
         columns = ("parameters", "cpu_s_per_hour", "speech_f", "music_f", "overlap_f", "four_state")
         found["networks"] = table(
             ["network", "idea", "parameters", "CPU s/h", "speech F", "music F", "overlap F", "four-state"],
-            [[r["name"], r["idea"], *(f"{r[c]:,}" for c in columns)] for r in results["networks"]["rows"]],
+            [
+                [r["name"], r["idea"], f"{r['parameters']:,}", *(f"{r[c]:.1f}" for c in columns[1:])]
+                for r in results["networks"]["rows"]
+            ],
         )
     return found
 
