@@ -95,6 +95,8 @@ def test_parts_without_sources_have_no_figures(index, tiny):
     speech = [s for s in read_index(index) if s.content == "speech"]
     figures, _ = score_detector(speech, tiny, 0.005, seed=0)
     assert {f.group for f in figures} == {*CONDITIONS, "plain speech"}
+    fewer, _ = score_detector(speech, tiny, 0.005, seed=0, codecs=False)
+    assert fewer == [f for f in figures if f.group in ("clean", "plain speech")]
     overlap = next(f for f in figures if f.key == "clean: overlap F")
     assert (overlap.value, overlap.text) == (None, "–")
 

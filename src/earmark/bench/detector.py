@@ -50,6 +50,7 @@ def score_detector(
     hours: float,
     seed: int,
     *,
+    codecs: bool = True,
     on_step: Step | None = None,
 ) -> tuple[list[Figure], dict[str, Any]]:
     """Score a detector on all parts.
@@ -64,6 +65,8 @@ def score_detector(
         Length of the programmes together; each other part is a quarter as long.
     seed : int
         Of every random choice; the same seed and sources give the same programmes.
+    codecs : bool
+        Whether the programmes are also heard through codecs, which takes four times as long.
     on_step : callable, optional
         Told what is being done.
 
@@ -83,7 +86,8 @@ def score_detector(
         raise ConfigError(f"hours {hours}: give a length above 0")
     tell = on_step or (lambda _: None)
     studio = Studio(sources)
-    scores = _score_programmes(studio, detector, 3600 * hours, seed, tell)
+    conditions = CONDITIONS if codecs else {"clean": ()}
+    scores = _score_programmes(studio, detector, 3600 * hours, seed, conditions, tell)
     figures = [figure for name, score in scores.items() for figure in _figures(name, score)]
     details: dict[str, Any] = {name: _details(score) for name, score in scores.items()}
     for number, (name, part) in enumerate(PARTS.items(), start=1):
@@ -98,14 +102,19 @@ def score_detector(
 
 
 def _score_programmes(
-    studio: Studio, detector: Detector, seconds: float, seed: int, tell: Step
+    studio: Studio,
+    detector: Detector,
+    seconds: float,
+    seed: int,
+    conditions: Mapping[str, tuple[Effect, ...]],
+    tell: Step,
 ) -> dict[str, Score]:
     """Score the same programmes under every condition."""
     scores: dict[str, Score] = {}
     lengths = programme_lengths(seconds)
     for i, length in enumerate(lengths):
         samples, reference = studio.make(plan(studio.sources, length, np.random.default_rng([seed, 0, i])))
-        for name, chain in CONDITIONS.items():
+        for name, chain in conditions.items():
             tell(f"programme {i + 1} of {len(lengths)}, {name}")
             estimate = detector.detect(apply(samples, SAMPLE_RATE, chain), SAMPLE_RATE)
             score = Score.of(reference, estimate, _RULES)

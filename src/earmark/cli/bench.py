@@ -49,6 +49,9 @@ def detector(
     origin: Origins = None,
     fold: Folds = None,
     model: ModelName = "detector",
+    codecs: Annotated[
+        bool, typer.Option("--codecs/--no-codecs", help="Hear the programmes through codecs, too.")
+    ] = True,
     goals: GoalsFile = None,
     out: Out = None,
 ) -> None:
@@ -63,7 +66,7 @@ def detector(
     sources = select(read_index(index), folds=fold or None, origins=origin or None, not_details=SUSPECT)
     config = {"index": index.name, "origins": origin, "folds": fold, "hours": hours, "seed": seed}
     with status() as tell:
-        figures, details = score_detector(sources, Detector(model), hours, seed, on_step=tell)
+        figures, details = score_detector(sources, Detector(model), hours, seed, codecs=codecs, on_step=tell)
     details["sources"] = len(sources)
     finish("detector", {**config, "model": describe_model(model)}, figures, details, bounds, out)
 
