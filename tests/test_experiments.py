@@ -286,7 +286,7 @@ QUICK = FitConfig(learning_rate=3e-2, epochs=6, patience=3, batch=16)
     "config",
     [
         QUICK,
-        dataclasses.replace(QUICK, optimiser="sgd", clip_norm=1.0, decay_steps=-1, learning_rate=0.3),
+        dataclasses.replace(QUICK, optimiser="sgd", clip_norm=1.0, decay_steps=50, learning_rate=0.3),
         dataclasses.replace(QUICK, optimiser="nadam", monitor="accuracy"),
         dataclasses.replace(QUICK, per_class=True, batch=8, noise=(0.1, 0.01)),
     ],
@@ -472,7 +472,9 @@ def test_trained_rows_become_models(corpus, tmp_path, capsys, monkeypatch):
         store.add(prepared.split(0).test, 1)
         test = PatchSet(prepared.split(0).test, store.patches)
         values = model.run(test.raw(np.arange(len(test))))
-        assert PatchScores.of(values, test.labels, test.owner).patches.tolist() == result["patches"]
+        assert (
+            PatchScores.of(values, test.labels, test.owner, test.smr_db).patches.tolist() == result["patches"]
+        )
         assert model.card.classes == ("music", "speech", "speech+music")
         assert model.labels == ("music", "speech")
         assert model.extractor == dataclasses.replace(row.extractor, patch_hop=10)

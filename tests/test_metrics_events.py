@@ -125,7 +125,8 @@ def test_no_assignment_has_more_hits(a, b, collar):
 
 @given(timelines(), timelines())
 def test_swapping_the_sides_swaps_precision_and_recall(a, b):
-    for score in (boundary, lambda x, y: event_counts(x, y, "speech")):
+    # No distance equals this collar; where one does, mir_eval's rule is not the same from both sides.
+    for score in (lambda x, y: boundary(x, y, 0.52), lambda x, y: event_counts(x, y, "speech", collar=0.52)):
         there, back = score(a, b), score(b, a)
         assert (there.tp, there.fp, there.fn) == (back.tp, back.fn, back.fp)
 

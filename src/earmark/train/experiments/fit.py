@@ -43,7 +43,7 @@ class FitConfig:
     clip_norm : float
         Each gradient tensor is scaled down to this norm; 0 leaves them.
     decay_steps : int
-        The rate falls by a factor of 10 in as many steps, smoothly; -1: in three epochs; 0: never.
+        The rate falls by a factor of 10 in as many steps, smoothly; 0: never.
     epochs, patience : int
         At most; and how many without an improvement end the training.
     monitor : str
@@ -142,7 +142,6 @@ def fit(
     net = net.to(device)
     steps = _steps(train, config)
     optimiser = _optimiser(net, config)
-    decay = 3 * steps if config.decay_steps < 0 else config.decay_steps
     state = _State(best=copy.deepcopy(net.state_dict()))
     if checkpoint is not None and checkpoint.exists():
         state.load(checkpoint, net, optimiser, config, seed)
@@ -151,9 +150,11 @@ def fit(
         rng = np.random.default_rng((seed, state.epoch))
         net.train()
         for at, indices in enumerate(_epoch(train, config, steps, rng)):
-            if decay:
+            if config.decay_steps:
                 for group in optimiser.param_groups:
-                    group["lr"] = config.learning_rate * 0.1 ** ((state.epoch * steps + at) / decay)
+                    group["lr"] = config.learning_rate * 0.1 ** (
+                        (state.epoch * steps + at) / config.decay_steps
+                    )
             batch = _noisy(config.augment(_on(train.batch(indices), device), rng), config.noise, rng)
             loss = loss_of(net(batch.patches), batch, config.tasks) + penalty(net).to(device)
             optimiser.zero_grad(set_to_none=True)
