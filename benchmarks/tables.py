@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
@@ -65,30 +59,30 @@ def by_group(figures: list[dict[str, Any]]) -> str:
 
 
 def by_row(report: dict[str, Any]) -> str:
-    """One system of a paper's table a row: ours with its deviation over the runs, the paper's in brackets."""
-    experiment = tomllib.loads((HERE / "tables" / f"{report['table']}.toml").read_text(encoding="utf-8"))
-    measures = experiment["measures"]
-    papers = {row["name"]: row.get("paper", {}) for row in experiment["row"]}
-    systems: dict[tuple[str, str], dict[int, dict[str, float]]] = {}
-    for result in report["results"]:
-        setup = result["setup"]
-        if not setup["quick"]:  # what comes later in the file is newer
-            runs = systems.setdefault((result["row"], setup["data"]), {})
-            runs[result["repetition"]] = result["figures"]
-    names = list(papers)
+    """One system of a paper's table a row, as it is configured now: ours and, in brackets, the paper's."""
+    from earmark.train.experiments import read_experiment
+    from earmark.train.experiments.prepared import Prepared
+
+    experiment = read_experiment(HERE / "tables" / f"{report['table']}.toml")
     rows = []
-    for (name, data), runs in sorted(
-        systems.items(), key=lambda s: (s[0][1], names.index(s[0][0]) if s[0][0] in names else len(names))
-    ):
-        cells = [with_paper([f[m] for f in runs.values()], papers.get(name, {}).get(m)) for m in measures]
-        rows.append([name, data, str(len(runs)), *cells])
-    return table(["system", "data", "runs", *measures], rows)
+    for dataset in experiment.data:
+        prepared = Prepared(experiment, dataset, ())
+        for row in experiment.rows:
+            wanted = (row.name, prepared.setup(row))
+            own = [r["figures"] for r in report["results"] if (r["row"], r["setup"]) == wanted]
+            if own:
+                cells = [
+                    with_paper([f[m] for f in own if m in f], row.paper.get(m)) for m in experiment.measures
+                ]
+                rows.append([row.name, dataset, str(len(own)), *cells])
+    return table(["system", "data", "runs", *experiment.measures], rows)
 
 
-def with_paper(values: list[float], paper: float | list[float] | None) -> str:
+def with_paper(values: list[float], paper: tuple[float, ...] | None) -> str:
+    if not values:
+        return "–"
     spread = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
-    published = paper[0] if isinstance(paper, list) else paper
-    return f"{mean(values):.1f}{spread}" + (f" ({published:.1f})" if published is not None else "")
+    return f"{mean(values):.1f}{spread}" + (f" ({paper[0]:.1f})" if paper else "")
 
 
 def by_system(folders: Iterable[Path]) -> str:
@@ -134,9 +128,10 @@ def blocks() -> dict[str, str]:
 
 
 def main() -> None:
+    filled = blocks()
     for page in (DOCS / "detector.md", DOCS / "papers.md"):
         text = page.read_text(encoding="utf-8")
-        for name, block in blocks().items():
+        for name, block in filled.items():
             pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
             text = pattern.sub(lambda m, block=block: f"{m[1]}{block}\n{m[2]}", text)
         page.write_text(text, encoding="utf-8")

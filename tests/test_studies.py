@@ -19,6 +19,7 @@ from earmark.cli.app import run  # noqa: E402
 from earmark.datasets import DATASETS  # noqa: E402
 from earmark.errors import AudioError, ConfigError  # noqa: E402
 from earmark.features.registry import create_features  # noqa: E402
+from earmark.metrics import Counts  # noqa: E402
 from earmark.timeline import Segment, Timeline  # noqa: E402
 from earmark.train.experiments import Workplace, read_experiment, run_experiment  # noqa: E402
 from earmark.train.studies import transfer as transfer_module  # noqa: E402
@@ -27,7 +28,13 @@ from earmark.train.studies.marked import Frames, Marked, MarkedStore, frame_mark
 from earmark.train.studies.separability import measure_separability  # noqa: E402
 from earmark.train.studies.skewness import skewness, skewness_vectors  # noqa: E402
 from earmark.train.studies.trained import load_trained  # noqa: E402
-from earmark.train.studies.transfer import Counts, majority, median_filtered, transfer  # noqa: E402
+from earmark.train.studies.transfer import (  # noqa: E402
+    count_answers,
+    majority,
+    median_filtered,
+    percentages,
+    transfer,
+)
 
 RATE = 16_000
 
@@ -290,12 +297,12 @@ def test_answers_are_filtered_as_by_a_median_of_probabilities():
 def test_figures_of_counts():
     answers = np.array([1, 1, 1, 0, 0], bool)
     truth = np.array([1, 1, 0, 1, 0], bool)
-    counts = Counts.of(answers, truth)
+    counts = count_answers(answers, truth)
     assert asdict(counts) == {"tp": 2, "fp": 1, "fn": 1, "tn": 1}
     assert counts + counts == Counts(4, 2, 2, 2)
     expected = {"accuracy": 60, "precision": 200 / 3, "recall": 200 / 3, "F1": 200 / 3}
-    assert counts.figures() == pytest.approx(expected)
-    assert Counts(tn=3).figures() == {"accuracy": 100, "precision": 0, "recall": 0, "F1": 0}
+    assert percentages(counts) == pytest.approx(expected)
+    assert percentages(Counts(tn=3)) == {"accuracy": 100, "precision": 0, "recall": 0, "F1": 0}
 
 
 def striped(part: str, seed: int, period: int, n_bands: int) -> Marked:

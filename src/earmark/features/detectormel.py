@@ -38,7 +38,7 @@ class DetectorMel(Extractor):
     @property
     def front_end(self) -> FrontEnd:
         """The constants as the detector has them."""
-        return FrontEnd(n_mels=self.n_mels)
+        return FrontEnd(self.sample_rate, self.win_length, self.hop_length, self.n_fft, self.n_mels)
 
     def n_frames(self, n_samples: int) -> int:
         """Columns of the features; the last window may reach over the end."""

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from earmark.errors import ConfigError
 from earmark.features.extractor import Extractor
 from earmark.features.registry import FEATURES
 from earmark.features.scaling import Scaling
+from earmark.train.experiments.fit import best_weights
 from earmark.train.experiments.nets import load_scaling
 from earmark.train.models import PatchNet, create_model
 
@@ -76,7 +75,7 @@ def load_trained(results: Path, row: str, checkpoints: Path, repetition: int = 0
     model = {"n_classes": len(setup["protocol"]["classes"]), "input_shape": shape, **setup["model"]}
     net = create_model(**model)
     assert isinstance(net, PatchNet)  # the experiments have no others
-    net.load_state_dict(torch.load(folder / "net.pt", map_location="cpu", weights_only=True)["best"])
+    net.load_state_dict(best_weights(folder / "net.pt"))
     origin = {"row": row, "repetition": repetition, "checkpoint": name}
     origin |= {key: setup[key] for key in ("data", "quick")}
     return Trained(net.eval(), extractor, load_scaling(folder), origin)

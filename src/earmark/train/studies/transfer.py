@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from earmark.errors import ConfigError
+from earmark.metrics import Counts
 from earmark.train.experiments.batches import PatchSet
 from earmark.train.experiments.example import Example
 from earmark.train.experiments.fit import FitConfig, fit, predict
@@ -53,33 +54,15 @@ _QUICK_EPOCHS, _QUICK_HOP = 2, 34
 DETECTED = (*LABELS, "speech+music")
 
 
-@dataclass(frozen=True)
-class Counts:
-    """Answers of a detector: right and wrong ones by what was there."""
+def count_answers(answers: BoolArray, truth: BoolArray) -> Counts:
+    """Count answers of a detector, shape=(n,), by what was there."""
+    pairs = ((answers, truth), (answers, ~truth), (~answers, truth), (~answers, ~truth))
+    return Counts(*(int(np.count_nonzero(a & b)) for a, b in pairs))
 
-    tp: int = 0
-    fp: int = 0
-    fn: int = 0
-    tn: int = 0
 
-    @classmethod
-    def of(cls, answers: BoolArray, truth: BoolArray) -> Counts:
-        """Count."""
-        pairs = ((answers, truth), (answers, ~truth), (~answers, truth), (~answers, ~truth))
-        return cls(*(int(np.count_nonzero(a & b)) for a, b in pairs))
-
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(*(a + b for a, b in zip(asdict(self).values(), asdict(other).values(), strict=True)))
-
-    def figures(self) -> dict[str, float]:
-        """Return accuracy, precision, recall and F1 in percent; one with nothing to divide by is 0."""
-        shares = {
-            "accuracy": (self.tp + self.tn, self.tp + self.tn + self.fp + self.fn),
-            "precision": (self.tp, self.tp + self.fp),
-            "recall": (self.tp, self.tp + self.fn),
-            "F1": (2 * self.tp, 2 * self.tp + self.fp + self.fn),
-        }
-        return {name: 100 * part / whole if whole else 0.0 for name, (part, whole) in shares.items()}
+def percentages(counts: Counts) -> dict[str, float]:
+    """Return accuracy, precision, recall and F1 in percent; one with nothing to divide by is 0."""
+    return {name: 100 * getattr(counts, name.lower()) for name in ("accuracy", "precision", "recall", "F1")}
 
 
 def transfer(
@@ -155,10 +138,10 @@ def transfer(
         for variant, answers in (("plain", found), ("median", median_filtered(found, _MEDIAN))):
             own = counts[recording.part][variant]
             for name, a, b in zip(DETECTED, _with_both(answers), _with_both(truth), strict=True):
-                own[name] += Counts.of(a, b)
+                own[name] += count_answers(a, b)
     return {
         "figures": {
-            part: {v: {name: c.figures() for name, c in own.items()} for v, own in variants.items()}
+            part: {v: {name: percentages(c) for name, c in own.items()} for v, own in variants.items()}
             for part, variants in counts.items()
         },
         "counts": {
