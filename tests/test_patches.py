@@ -13,7 +13,7 @@ import pytest
 from conftest import write_model
 from onnx import helper
 
-from earmark import Detector, PatchCard, detect, load_model
+from earmark import Detector, PatchCard, catalogue, detect, load_model
 from earmark.audio_writer import write_audio
 from earmark.card import DecodeOptions
 from earmark.cells import PieceCells
@@ -369,6 +369,19 @@ def chunks(tmp_path_factory: pytest.TempPathFactory) -> ChunkModel:
     model = load_model(write_chunk_model(tmp_path_factory.mktemp("models") / "chunks.onnx"))
     assert isinstance(model, ChunkModel)
     return model
+
+
+def test_chunk_model_has_the_threads_it_is_given(tmp_path, monkeypatch):
+    asked = []
+    real = catalogue.open_model
+
+    def opened(name, threads=1, **options):
+        asked.append(threads)
+        return real(name, threads, **options)
+
+    monkeypatch.setattr(catalogue, "open_model", opened)
+    load_model(write_chunk_model(tmp_path / "chunks.onnx"), threads=2)
+    assert set(asked) == {2}
 
 
 @pytest.mark.parametrize("n_samples", [0, 500, 6 * 512, 20 * RATE, 20 * RATE + 511, 47 * RATE + 100])

@@ -13,6 +13,15 @@ from earmark.features import FrontEnd
 METADATA_KEY = "earmark_card"
 
 
+def card_kind(text: str) -> str | None:
+    """Return the kind that a card in JSON says it is of; None if it says none, or is no card."""
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        return None
+    return fields.get("kind") if isinstance(fields, dict) else None
+
+
 @dataclass(frozen=True)
 class DecodeOptions:
     """How the posteriors of one label become segments; all thresholds are inclusive.

@@ -47,7 +47,7 @@ def load_model(name_or_path: str | Path = DEFAULT_MODEL, threads: int = 1) -> An
             f"model '{file.origin}' gives embeddings and marks nothing; "
             f"use it with: earmark embed --model {file.origin}"
         )
-    return _model_of(file)
+    return _model_of(file, threads)
 
 
 def load_card(name_or_path: str | Path) -> AnyCard:
@@ -64,11 +64,11 @@ def load_card(name_or_path: str | Path) -> AnyCard:
     return _model_of(file).card
 
 
-def _model_of(file: ModelFile) -> AnyModel:
+def _model_of(file: ModelFile, threads: int = 1) -> AnyModel:
     if not PatchCard.describes(file.card):
         return Model.of(file)
     card = PatchCard.from_json(file.card, file.origin)
     if not isinstance(card.decode, FrameThresholds):
         return PatchModel(file)
     # The kernels of 11 x 11 of the TVSM network run nine times as fast so.
-    return ChunkModel(open_model(file.origin, blocked=False))
+    return ChunkModel(open_model(file.origin, threads, blocked=False))

@@ -15,11 +15,12 @@ from earmark.card import DecodeOptions
 from earmark.catalogue import AnyModel, load_model
 from earmark.chunkmodel import ChunkModel
 from earmark.decode import StreamDecoder
-from earmark.errors import AudioError, ConfigError
+from earmark.errors import ConfigError
 from earmark.model import Model
 from earmark.modelfile import DEFAULT_MODEL
 from earmark.patchmodel import PatchModel
 from earmark.posteriors import Posteriors
+from earmark.samples import given_rate, refuse_rate
 from earmark.timeline import Segment, Timeline
 
 Overrides = Mapping[str, DecodeOptions | Mapping[str, float]]
@@ -168,16 +169,11 @@ class Detector:
                 progress(seconds, total)
 
         if isinstance(source, np.ndarray):
-            if sample_rate is None:
-                raise AudioError("got samples without a sample rate; give it in Hz, e.g. sample_rate=16000")
-            total = source.size / sample_rate if sample_rate > 0 else None
-            found = self._segments([source], sample_rate, note, posterior_sink)
+            rate = given_rate(sample_rate)
+            total = source.size / rate if rate > 0 else None
+            found = self._segments([source], rate, note, posterior_sink)
             return Timeline(found, duration, self.model.labels)
-        if sample_rate is not None:
-            raise AudioError(
-                f"a sample rate was given with {type(source).__name__}; a recording states its own, "
-                "and samples must come as a numpy array"
-            )
+        refuse_rate(source, sample_rate)
         # Arrays are detected without a decoder being loaded.
         from earmark.audio import open_audio
 

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from earmark.embeddingcard import EmbeddingCard
-from earmark.errors import AudioError, ConfigError, ModelError
+from earmark.errors import ConfigError, ModelError
 from earmark.modelfile import one_line, open_model
 from earmark.pieces import Piece, cut_pieces
-from earmark.samples import Signal
+from earmark.samples import Signal, given_rate, refuse_rate
 
 FloatArray = npt.NDArray[np.float32]
 # Seconds of the signal that are done, and of how many (None: not known).
@@ -182,14 +182,8 @@ class Embedder:
             If the recording cannot be read, or the signal is not fit (see `stream`).
         """
         if isinstance(source, np.ndarray):
-            if sample_rate is None:
-                raise AudioError("got samples without a sample rate; give it in Hz, e.g. sample_rate=16000")
-            return Embeddings.concatenate(list(self.stream([source], sample_rate)))
-        if sample_rate is not None:
-            raise AudioError(
-                f"a sample rate was given with {type(source).__name__}; a recording states its own, "
-                "and samples must come as a numpy array"
-            )
+            return Embeddings.concatenate(list(self.stream([source], given_rate(sample_rate))))
+        refuse_rate(source, sample_rate)
         # Arrays are embedded without a decoder being loaded.
         from earmark.audio import open_audio
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from earmark.card import card_kind
 from earmark.errors import ConfigError, ModelError
 from earmark.features.extractor import Extractor
 
@@ -80,11 +81,7 @@ class EmbeddingCard:
     @staticmethod
     def describes(text: str) -> bool:
         """Tell whether a card in JSON is of this kind."""
-        try:
-            fields = json.loads(text)
-        except ValueError:
-            return False
-        return isinstance(fields, dict) and fields.get("kind") == _KIND
+        return card_kind(text) == _KIND
 
     @classmethod
     def from_json(cls, text: str, origin: str) -> EmbeddingCard:

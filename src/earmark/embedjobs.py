@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,9 +11,9 @@ import numpy as np
 
 from earmark.audio import open_audio
 from earmark.embedding import Embedder
-from earmark.jobs import fault_of
+from earmark.jobs import fault_of, run_each
 from earmark.npzfile import NpzWriter
-from earmark.pool import Progress, Work, run_pool
+from earmark.pool import Progress, Work
 from earmark.samples import Signal
 
 
@@ -112,13 +111,12 @@ def run_embed_jobs(
     A single job runs here, with `embedder`, which is made of the same settings; several run in worker
     processes, as in `run_jobs`.
     """
-    if len(jobs) == 1:
-        yield 0, run_embed_job(embedder, jobs[0], partial(progress, 0))
-        return
-    with closing(run_pool(partial(_make_work, settings), jobs, processes, progress)) as results:
-        for done in results:
-            death = f"the process working on it died ({done.death}); it may be damaged: convert it first"
-            yield done.index, done.result or EmbedRecord(error=death)
+    here, make_work = partial(run_embed_job, embedder), partial(_make_work, settings)
+    yield from run_each(jobs, here, make_work, _failed, processes, progress)
+
+
+def _failed(error: str) -> EmbedRecord:
+    return EmbedRecord(error=error)
 
 
 def _make_work(settings: EmbedSettings) -> Work[EmbedJob, EmbedRecord]:

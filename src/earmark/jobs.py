@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from earmark.card import DecodeOptions
 from earmark.detector import Detector
@@ -21,6 +21,8 @@ from earmark.timeline import Timeline
 
 # Faults of a disk, not of one file: the next output would meet them too.
 _DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+_Job = TypeVar("_Job")
+_Record = TypeVar("_Record")
 
 
 @dataclass(frozen=True)
@@ -135,13 +137,29 @@ def run_jobs(
     detector : Detector
         Made of the same settings; used for a single job.
     """
+    here, make_work = partial(run_job, detector, settings), partial(_make_work, settings)
+    yield from run_each(jobs, here, make_work, partial(Record, None), processes, progress)
+
+
+def run_each(
+    jobs: Sequence[_Job],
+    here: Work[_Job, _Record],
+    make_work: Callable[[], Work[_Job, _Record]],
+    failed: Callable[[str], _Record],
+    processes: int,
+    progress: Callable[[int, float, float | None], None],
+) -> Generator[tuple[int, _Record]]:
+    """Run jobs of any kind as `run_jobs` does: a single one `here`, several by what `make_work` makes.
+
+    A job whose process dies has the record that `failed` makes of the reason.
+    """
     if len(jobs) == 1:
-        yield 0, run_job(detector, settings, jobs[0], partial(progress, 0))
+        yield 0, here(jobs[0], partial(progress, 0))
         return
-    with closing(run_pool(partial(_make_work, settings), jobs, processes, progress)) as results:
+    with closing(run_pool(make_work, jobs, processes, progress)) as results:
         for done in results:
             death = f"the process working on it died ({done.death}); it may be damaged: convert it first"
-            yield done.index, done.result or Record(None, death)
+            yield done.index, done.result or failed(death)
 
 
 def _make_work(settings: Settings) -> Work[Job, Record]:

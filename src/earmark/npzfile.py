@@ -35,6 +35,10 @@ class NpzWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the temporary files."""
         self._resources.close()
 
     def append(self, name: str, rows: npt.NDArray[np.generic]) -> None:

@@ -216,7 +216,7 @@ class PosteriorWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.__exit__()
+        self._file.close()
 
     def add(self, part: Posteriors) -> None:
         """Take the part that follows."""

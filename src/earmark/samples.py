@@ -18,6 +18,22 @@ _PIECE_S = 16
 _LOWEST_RATE, _HIGHEST_RATE = 1_000, 1_000_000
 
 
+def given_rate(sample_rate: float | None) -> float:
+    """Return the sample rate that came with an array; raises `AudioError` if none did."""
+    if sample_rate is None:
+        raise AudioError("got samples without a sample rate; give it in Hz, e.g. sample_rate=16000")
+    return sample_rate
+
+
+def refuse_rate(source: object, sample_rate: float | None) -> None:
+    """Raise `AudioError` if a sample rate came with what is no array."""
+    if sample_rate is not None:
+        raise AudioError(
+            f"a sample rate was given with {type(source).__name__}; a recording states its own, "
+            "and samples must come as a numpy array"
+        )
+
+
 class Signal:
     """A mono signal in blocks, counted while it is read.
 

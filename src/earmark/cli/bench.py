@@ -157,14 +157,7 @@ def networks(
     wanted = read_comparison(comparison)
     with status() as tell:
         rows = compare_networks(
-            wanted,
-            index,
-            out,
-            cache=cache or runs / "cache",
-            runs=runs,
-            device=device,
-            jobs=jobs,
-            tell=tell,
+            wanted, index, out, cache=cache or runs / "cache", runs=runs, device=device, jobs=jobs, tell=tell
         )
     make_console().print(comparison_table(rows))
 

@@ -98,11 +98,7 @@ def export_patches(net: nn.Module, card: PatchCard, path: Path) -> None:
         shapes = [(n, bands, length) for n in (2, 1, 7)]
         batch = {0: torch.export.Dim("B", min=1)}
         model = _graph(net, torch.zeros(*shapes[0]), "patches", ["posteriors"], batch, card)
-    data = model.SerializeToString()
-    rng = np.random.default_rng(0)
-    _check(net, data, "patches", [rng.normal(size=s).astype(np.float32) for s in shapes], _TOLERANCE)
-    with atomic_write(path, binary=True) as file:
-        file.write(data)
+    _write_checked(net, model, shapes, path)
 
 
 def export_embeddings(net: nn.Module, card: EmbeddingCard, path: Path) -> None:
@@ -132,6 +128,13 @@ def export_embeddings(net: nn.Module, card: EmbeddingCard, path: Path) -> None:
         shapes = [(n, bands, length) for n in (2, 1)]
         batch = {0: torch.export.Dim("B", min=1)}
         model = _graph(net, torch.zeros(*shapes[0]), "patches", names, batch, card)
+    _write_checked(net, model, shapes, path)
+
+
+def _write_checked(
+    net: nn.Module, model: onnx.ModelProto, shapes: Sequence[tuple[int, ...]], path: Path
+) -> None:
+    """Write a graph that answers patches of these shapes as the network does."""
     data = model.SerializeToString()
     rng = np.random.default_rng(0)
     _check(net, data, "patches", [rng.normal(size=s).astype(np.float32) for s in shapes], _TOLERANCE)

@@ -97,13 +97,23 @@ class FitConfig:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained network, and how it came about: epochs, best epoch, CPU and wall-clock seconds."""
+    """A trained network, and how it came about.
+
+    Attributes
+    ----------
+    epochs, best_epoch : int
+    cpu_s, seconds : float
+        CPU and wall-clock seconds.
+    bfloat16 : bool
+        Whether products were in bfloat16.
+    """
 
     net: nn.Module
     epochs: int
     best_epoch: int
     cpu_s: float
     seconds: float
+    bfloat16: bool
 
 
 def fit(
@@ -147,8 +157,9 @@ def fit(
             raise ConfigError(f"the {name} part has no patches; give longer recordings or more of them")
     torch.manual_seed(seed)
     # Convolutions over planes are faster where channels are last in memory.
-    net = net.to(find_device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
-    answer = _Answer(net, device, bfloat16)
+    where = find_device(device)
+    net = net.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    answer = _Answer(net, where, bfloat16)
     steps = _steps(train, config)
     optimiser = _optimiser(net, config)
     training = json.dumps([asdict(config), seed])
@@ -188,7 +199,9 @@ def fit(
         if checkpoint is not None:
             state.save(checkpoint, net, optimiser, training)
     net.load_state_dict(state.best)
-    return Fitted(net.cpu().eval(), state.epoch, state.best_epoch, state.cpu_s, state.seconds)
+    return Fitted(
+        net.cpu().eval(), state.epoch, state.best_epoch, state.cpu_s, state.seconds, answer.bfloat16
+    )
 
 
 @torch.no_grad()
@@ -204,13 +217,12 @@ def predict(net: nn.Module, patches: PatchSet, device: str = "cpu") -> npt.NDArr
 class _Answer:
     """What a network answers, in float32 whatever it multiplies in."""
 
-    def __init__(self, net: nn.Module, device: str, bfloat16: bool) -> None:
-        self._net = net
-        self._where = find_device(device)
-        self._bfloat16 = bfloat16 and has_bfloat16(self._where)
+    def __init__(self, net: nn.Module, where: torch.device, bfloat16: bool) -> None:
+        self._net, self._where = net, where
+        self.bfloat16 = bfloat16 and has_bfloat16(where)
 
     def __call__(self, patches: Tensor) -> Any:
-        with torch.autocast(self._where.type, torch.bfloat16, enabled=self._bfloat16):
+        with torch.autocast(self._where.type, torch.bfloat16, enabled=self.bfloat16):
             outputs = self._net(patches)
         return (
             outputs.float() if isinstance(outputs, Tensor) else type(outputs)(*(o.float() for o in outputs))

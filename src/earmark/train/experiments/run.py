@@ -14,7 +14,6 @@ import torch
 from earmark.environment import environment
 from earmark.features.extractor import Extractor
 from earmark.features.scaling import Scaling, fit_scaling
-from earmark.train.device import find_device, has_bfloat16
 from earmark.train.experiments.batches import PatchSet
 from earmark.train.experiments.example import Split
 from earmark.train.experiments.fit import fit, predict
@@ -157,7 +156,7 @@ def run_row(
             lambda done, total: tell(f"{title}: scoring mixture {done} of {total}"),
         )
         scores = replace(scores, mixtures=mixtures)
-    products = "bfloat16" if place.bfloat16 and has_bfloat16(find_device(place.device)) else "float32"
+    products = "bfloat16" if any(part.bfloat16 for part in parts) else "float32"
     return {
         "figures": {name: round(value, 3) for name, value in scores.figures(classes).items()},
         "patches": scores.patches.tolist(),
