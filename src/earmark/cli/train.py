@@ -24,7 +24,7 @@ def train(
     out: Annotated[
         Path,
         typer.Option("--out", help="Folder of the run: checkpoint, metrics.jsonl, the model. Resumed from."),
-    ] = Path("runs/detector"),
+    ] = Path("runs/model"),
     cache: Annotated[
         Path | None, typer.Option("--cache", help="Folder for prepared training material (about 1.5 GB).")
     ] = None,
@@ -37,17 +37,16 @@ def train(
         bool, typer.Option("--prepare-only", help="Stop when the material is ready.")
     ] = False,
 ) -> None:
-    """Train a detector as a configuration says, from recordings of one class each.
+    """Train a detector or an embedder as a configuration says, from recordings of one class each.
 
     Prints nothing but progress; `OUT/metrics.jsonl` logs losses and validation scores, and `OUT/NAME.onnx`
     is the model, with its card inside.  Run it again to go on after an interruption.
     """
-    from earmark.train.config import load_config
     from earmark.train.device import find_device
-    from earmark.train.run import train_detector
+    from earmark.train.tasks import read_task
 
     find_device(device)
-    settings = load_config(config, tuple(change or ()))
+    settings, run = read_task(config, tuple(change or ()))
     if data is not None:
         settings = replace(settings, data=replace(settings.data, index=str(data)))
     with _progress() as bar:
@@ -71,7 +70,7 @@ def train(
             if text:
                 bar.console.print(f"step {step.step}:{text}", highlight=False)
 
-        path = train_detector(
+        path = run(
             settings,
             out,
             cache=cache or out / "cache",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import queue
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -15,9 +15,10 @@ from torch import Tensor
 from earmark.errors import ConfigError
 from earmark.planner import PlanOptions, plan
 from earmark.pool import ignore_interrupts
-from earmark.train.bank import Bank
 from earmark.train.config import TrainConfig
 from earmark.train.mixture import Example, Mixer
+
+_Batch = TypeVar("_Batch")
 
 # A programme is planned this many chunks long, so that scenes cross the edges of chunks.
 _CHUNKS_PER_PROGRAMME = 4
@@ -56,41 +57,41 @@ def make_batch(mixer: Mixer, options: PlanOptions, config: TrainConfig, step: in
     )
 
 
-def _produce(bank: Bank, options: PlanOptions, config: TrainConfig, steps: Any, out: Any) -> None:
+def _produce(make: Callable[[int], _Batch], steps: Any, out: Any) -> None:
     """Worker process: make the batches of the steps it is told."""
     ignore_interrupts()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # it has inherited the parent's way of ending
     torch.set_num_threads(1)
-    mixer = Mixer(bank)
     while (step := steps.get()) is not None:
-        out.put((step, make_batch(mixer, options, config, step)))
+        out.put((step, make(step)))
 
 
-class BatchSource:
-    """Batches in the order of their steps, made ahead by worker processes."""
+class BatchSource(Generic[_Batch]):
+    """Batches in the order of their steps, made ahead by worker processes.
 
-    def __init__(
-        self,
-        bank: Bank,
-        options: PlanOptions,
-        config: TrainConfig,
-        first: int,
-        workers: int,
-    ) -> None:
+    Parameters
+    ----------
+    make : callable
+        Makes the batch of a step.
+    first : int
+        The first step that is wanted.
+    workers : int
+        Processes.
+    """
+
+    def __init__(self, make: Callable[[int], _Batch], first: int, workers: int) -> None:
         context = torch.multiprocessing.get_context("fork")
         self._steps, self._out = context.Queue(), context.Queue(maxsize=4 * workers)
         self._next, self._asked = first, first
-        self._ready: dict[int, Batch] = {}
+        self._ready: dict[int, _Batch] = {}
         self._workers = [
-            context.Process(
-                target=_produce, args=(bank, options, config, self._steps, self._out), daemon=True
-            )
+            context.Process(target=_produce, args=(make, self._steps, self._out), daemon=True)
             for _ in range(workers)
         ]
         for worker in self._workers:
             worker.start()
 
-    def __next__(self) -> Batch:
+    def __next__(self) -> _Batch:
         while self._asked < self._next + 4 * len(self._workers):
             self._steps.put(self._asked)
             self._asked += 1
@@ -107,7 +108,7 @@ class BatchSource:
         self._next += 1
         return self._ready.pop(self._next - 1)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[_Batch]:
         return self
 
     def close(self) -> None:

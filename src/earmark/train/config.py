@@ -74,13 +74,15 @@ class NetworkConfig:
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """How it is trained.
+class ScheduleConfig:
+    """How long and how fast any network is trained.
 
     Parameters
     ----------
-    chunk_s, batch : float, int
-        A step sees `batch` chunks of `chunk_s` seconds.
+    seed : int
+        Of weights and of all that is drawn.
+    batch : int
+        Examples of a step.
     steps : int
         Optimiser steps; the learning rate follows one cycle over them.
     max_minutes : float
@@ -90,8 +92,6 @@ class TrainConfig:
         the decay of both.
     average : float
         Decay of the moving average of the weights that is exported.
-    ratio_weight, sung_weight : float
-        Weights of the auxiliary losses; 0 leaves the task out.
     validate_every : int
         Steps between validations.
     bfloat16 : bool
@@ -99,7 +99,6 @@ class TrainConfig:
     """
 
     seed: int = 1
-    chunk_s: float = 24.0
     batch: int = 16
     steps: int = 12_000
     max_minutes: float = 75.0
@@ -107,10 +106,25 @@ class TrainConfig:
     muon_rate: float = 0.0
     weight_decay: float = 1e-2
     average: float = 0.999
-    ratio_weight: float = 0.2
-    sung_weight: float = 0.2
     validate_every: int = 500
     bfloat16: bool = True
+
+
+@dataclass(frozen=True)
+class TrainConfig(ScheduleConfig):
+    """How a detector is trained.
+
+    Parameters
+    ----------
+    chunk_s : float
+        Seconds of an example.
+    ratio_weight, sung_weight : float
+        Weights of the auxiliary losses; 0 leaves the task out.
+    """
+
+    chunk_s: float = 24.0
+    ratio_weight: float = 0.2
+    sung_weight: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -143,12 +157,24 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def load_config(path: Path, overrides: tuple[str, ...] = ()) -> DetectorConfig:
-    """Read a TOML file; `overrides` are ``section.key=value`` with TOML values.
+    """Read a detector's configuration, as `read_table` does.
 
     Raises
     ------
     ConfigError
         For a missing file, bad TOML, an unknown key or a value of the wrong type.
+    """
+    config: DetectorConfig = build(DetectorConfig, read_table(path, overrides), str(path))
+    return config
+
+
+def read_table(path: Path, overrides: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Read a TOML file; `overrides` are ``section.key=value`` with TOML values.
+
+    Raises
+    ------
+    ConfigError
+        For a missing file or bad TOML.
     """
     values = read_toml(path)
     for override in overrides:
@@ -162,11 +188,10 @@ def load_config(path: Path, overrides: tuple[str, ...] = ()) -> DetectorConfig:
         for section in sections:
             table = table.setdefault(section, {})
         table[leaf] = value
-    config: DetectorConfig = _build(DetectorConfig, values, str(path))
-    return config
+    return values
 
 
-def _build(kind: Any, values: dict[str, Any], where: str) -> Any:
+def build(kind: Any, values: dict[str, Any], where: str) -> Any:
     """Fill a dataclass from a table, recursively, checking keys and types."""
     return kind(**checked_values(get_type_hints(kind), values, where))
 
@@ -190,7 +215,7 @@ def checked_values(hints: Mapping[str, Any], values: Mapping[str, Any], where: s
         if dataclasses.is_dataclass(hint_type):
             if not isinstance(value, dict):
                 raise ConfigError(f"'{key}' in {where} must be a table, got {value!r}")
-            filled[key] = _build(hint_type, value, f"[{key}] of {where}")
+            filled[key] = build(hint_type, value, f"[{key}] of {where}")
         elif getattr(hint_type, "__origin__", None) is tuple:
             item = hint_type.__args__[0]
             if item is float and isinstance(value, list):

@@ -101,8 +101,8 @@ def export_patches(net: nn.Module, card: PatchCard, path: Path) -> None:
     _write_checked(net, model, shapes, path)
 
 
-def export_embeddings(net: nn.Module, card: EmbeddingCard, path: Path) -> None:
-    """Write a network for embeddings and its card to `path`, in full precision.
+def export_embeddings(net: nn.Module, card: EmbeddingCard, path: Path, *, half: bool = False) -> None:
+    """Write a network for embeddings and its card to `path`.
 
     Parameters
     ----------
@@ -111,6 +111,8 @@ def export_embeddings(net: nn.Module, card: EmbeddingCard, path: Path) -> None:
         (1, F, T) to (n, D).
     card : EmbeddingCard
     path : Path
+    half : bool
+        Store large weights in half precision.
 
     Raises
     ------
@@ -129,15 +131,22 @@ def export_embeddings(net: nn.Module, card: EmbeddingCard, path: Path) -> None:
         batch = {0: torch.export.Dim("B", min=1)}
         model = _graph(net, torch.zeros(*shapes[0]), "patches", names, batch, card)
     _write_checked(net, model, shapes, path)
+    if half:
+        _halve(model)
+        _write_checked(net, model, shapes, path, _HALF_TOLERANCE)
 
 
 def _write_checked(
-    net: nn.Module, model: onnx.ModelProto, shapes: Sequence[tuple[int, ...]], path: Path
+    net: nn.Module,
+    model: onnx.ModelProto,
+    shapes: Sequence[tuple[int, ...]],
+    path: Path,
+    tolerance: float = _TOLERANCE,
 ) -> None:
     """Write a graph that answers patches of these shapes as the network does."""
     data = model.SerializeToString()
     rng = np.random.default_rng(0)
-    _check(net, data, "patches", [rng.normal(size=s).astype(np.float32) for s in shapes], _TOLERANCE)
+    _check(net, data, "patches", [rng.normal(size=s).astype(np.float32) for s in shapes], tolerance)
     with atomic_write(path, binary=True) as file:
         file.write(data)
 

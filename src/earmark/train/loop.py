@@ -6,7 +6,9 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -14,10 +16,11 @@ from torch import Tensor, nn
 
 from earmark.errors import ConfigError
 from earmark.train.bank import Bank
-from earmark.train.batches import Batch, BatchSource
-from earmark.train.config import DetectorConfig
+from earmark.train.batches import Batch, BatchSource, make_batch
+from earmark.train.config import DetectorConfig, ScheduleConfig
 from earmark.train.device import find_device, has_bfloat16
-from earmark.train.networks import DetectorNet, Outputs
+from earmark.train.mixture import Mixer
+from earmark.train.networks import DetectorNet
 from earmark.train.objective import frame_scores, loss_of
 from earmark.train.optimiser import Optimiser
 
@@ -35,6 +38,18 @@ class Progress:
     scores: dict[str, float] | None = None
 
 
+class AnyBatch(Protocol):
+    """Examples of a step: `log_mel` goes into the network, the rest into the loss."""
+
+    @property
+    def log_mel(self) -> Tensor: ...
+
+    def to(self: _Batch, device: torch.device) -> _Batch: ...
+
+
+_Batch = TypeVar("_Batch", bound="AnyBatch")
+
+
 def train(
     config: DetectorConfig,
     bank: Bank,
@@ -45,7 +60,7 @@ def train(
     workers: int = 1,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> DetectorNet:
-    """Train a network and return it with its averaged weights.
+    """Train a detector's network and return it with its averaged weights.
 
     Parameters
     ----------
@@ -54,7 +69,7 @@ def train(
     bank : Bank
         Training recordings as log-mel frames.
     out : Path
-        Folder for ``checkpoint.pt`` (resumed from if it is there) and ``metrics.jsonl``.
+        Folder of the run, see `train_steps`.
     validation : sequence of Batch
         Fixed batches scored every ``validate_every`` steps.
     device : str
@@ -65,17 +80,74 @@ def train(
         Called after every step.
     """
     t = config.train
-    out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(t.seed)
     where = find_device(device)
     net = DetectorNet(config.network, bank.front_end.n_mels, len(LABELS)).to(where)
+    train_steps(
+        net,
+        Optimiser(net, t, ("labels", "ratio", "sung")),
+        partial(make_batch, Mixer(bank), config.plan, t),
+        lambda outputs, batch: loss_of(outputs, batch, t),
+        t,
+        out,
+        described=json.dumps(asdict(config)),
+        evaluate=(lambda averaged: evaluate(averaged, validation)) if validation else None,
+        workers=workers,
+        report=report,
+    )
+    return net.cpu().eval()
+
+
+def train_steps(
+    net: nn.Module,
+    optimiser: Optimiser,
+    make: Callable[[int], _Batch],
+    losses: Callable[[Any, _Batch], dict[str, Tensor]],
+    schedule: ScheduleConfig,
+    out: Path,
+    *,
+    described: str,
+    evaluate: Callable[[nn.Module], dict[str, float]] | None = None,
+    workers: int = 1,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> None:
+    """Train a network in place; it ends with its averaged weights.
+
+    Parameters
+    ----------
+    net : nn.Module
+        On the device it is to be trained on; gives a named tuple of tensors.
+    optimiser : Optimiser
+    make : callable
+        Makes the batch of a step, in processes of its own.
+    losses : callable
+        The parts of the loss, from what the network gives (in float32) and the batch.
+    schedule : ScheduleConfig
+    out : Path
+        Folder for ``checkpoint.pt`` (resumed from if it is there) and ``metrics.jsonl``.
+    described : str
+        The whole configuration; a checkpoint of another one is refused.
+    evaluate : callable, optional
+        Scores the averaged network every ``validate_every`` steps.
+    workers : int
+        Processes that make batches.
+    report : callable
+        Called after every step.
+
+    Raises
+    ------
+    ConfigError
+        If the checkpoint belongs to another configuration.
+    """
+    t = schedule
+    out.mkdir(parents=True, exist_ok=True)
+    where = next(net.parameters()).device
     averaged = torch.optim.swa_utils.AveragedModel(net, avg_fn=_average(t.average), use_buffers=True)
-    optimiser = Optimiser(net, t, ("labels", "ratio", "sung"))
     step, spent = 0, 0.0
     checkpoint = out / "checkpoint.pt"
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=where, weights_only=True)
-        if state["config"] != json.dumps(asdict(config)):
+        if state["config"] != described:
             raise ConfigError(
                 f"'{checkpoint}' belongs to another configuration; choose another --out or remove it"
             )
@@ -89,7 +161,7 @@ def train(
         temporary = checkpoint.with_suffix(".part")
         torch.save(
             {
-                "config": json.dumps(asdict(config)),
+                "config": described,
                 "net": net.state_dict(),
                 "averaged": averaged.state_dict(),
                 "optimiser": optimiser.state_dict(),
@@ -101,7 +173,7 @@ def train(
         )
         temporary.replace(checkpoint)
 
-    batches = BatchSource(bank, config.plan, t, step, workers)
+    batches = BatchSource(make, step, workers)
     budget = 60 * t.max_minutes
     with (out / "metrics.jsonl").open("a", encoding="utf-8") as log:
         try:
@@ -111,8 +183,8 @@ def train(
                 net.train()
                 batch = next(batches).to(where)
                 with torch.autocast(where.type, torch.bfloat16, enabled=t.bfloat16 and has_bfloat16(where)):
-                    outputs = Outputs(*(output.float() for output in net(batch.log_mel)))
-                parts = loss_of(outputs, batch, t)
+                    outputs = net(batch.log_mel)
+                parts = losses(type(outputs)(*(output.float() for output in outputs)), batch)
                 loss = torch.stack(list(parts.values())).sum()
                 net.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -124,7 +196,7 @@ def train(
                 progress = Progress(step, t.steps, float(loss.detach()), spent)
                 last = step >= t.steps or spent >= budget
                 if step % t.validate_every == 0 or last:
-                    progress.scores = evaluate(averaged.module, validation) if validation else None
+                    progress.scores = evaluate(averaged.module) if evaluate else None
                     row = {"step": step, "seconds": round(spent, 1), "done": round(done, 4)}
                     row |= {name: float(value.detach()) for name, value in parts.items()}
                     log.write(json.dumps(row | (progress.scores or {})) + "\n")
@@ -134,7 +206,6 @@ def train(
         finally:
             batches.close()
     net.load_state_dict(averaged.module.state_dict())
-    return net.cpu().eval()
 
 
 def _average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:

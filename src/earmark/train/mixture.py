@@ -70,7 +70,7 @@ class Mixer:
         # Bins that share a band: the cross term of two sounds averages over them.
         self._bins = np.maximum(1.0, filters.sum(axis=1) ** 2 / np.maximum((filters**2).sum(axis=1), 1e-12))
         hz = (filters * np.fft.rfftfreq(f.n_fft, 1 / f.sample_rate)).sum(axis=1) / filters.sum(axis=1)
-        self._octaves = np.log2(hz / 1000).astype(np.float32)
+        self.octaves = np.log2(hz / 1000).astype(np.float32)
         self._instrumental = [i for i, s in enumerate(bank.sources) if s.content == "music" and not s.sung]
 
     def render(self, programme: Programme, rng: np.random.Generator) -> Example:
@@ -89,8 +89,8 @@ class Mixer:
             entry = self.bank.entries[event.source]
             times = (np.arange(n, dtype=np.float32) + 0.5) * hop
             level = np.interp(times, event.times, event.levels).astype(np.float32)
-            mel, active, relative = self._take(event, n, rng)
-            mel += (level - entry.level_db)[:, None] + self._event_curve(rng)
+            mel, active, relative = self.take(event.source, event.offset, n, rng)
+            mel += (level - entry.level_db)[:, None] + self.event_curve(rng)
             added = np.exp2(mel * (np.log2(10) / 10))
             part = power[first : first + n]
             if rng.random() < 0.7:
@@ -118,16 +118,32 @@ class Mixer:
                 layers.append(replace(event, source=other, offset=float(at), levels=levels))
         return layers
 
-    def _take(
-        self, event: Event, n: int, rng: np.random.Generator
+    def take(
+        self, source: int, offset: float, n: int, rng: np.random.Generator
     ) -> tuple[FloatArray, npt.NDArray[np.bool_], npt.NDArray[np.float16]]:
         """Take `n` frames of a recording, played a little faster or slower and shifted along the bands.
 
-        With them come their activity and relative level.
+        Parameters
+        ----------
+        source : int
+            Which recording of the bank.
+        offset : float
+            Where in it, seconds; what lies beyond its end is taken from its start.
+        n : int
+        rng : Generator
+
+        Returns
+        -------
+        float32, shape=(n, n_mels)
+            dB.
+        bool, shape=(n,)
+            Where it sounds.
+        float16, shape=(n,)
+            Its level there over its own, dB.
         """
-        entry = self.bank.entries[event.source]
+        entry = self.bank.entries[source]
         rate = float(np.exp(rng.normal(0, 0.07))) if rng.random() < 0.5 else 1.0
-        at = event.offset / self.front_end.grid.hop_s + np.arange(n) * rate
+        at = offset / self.front_end.grid.hop_s + np.arange(n) * rate
         index = (at.astype(np.int64)) % entry.n_frames
         mel = self.bank.frames[entry.start + index].astype(np.float32)
         if rate != 1.0:
@@ -139,24 +155,25 @@ class Mixer:
         index += entry.start
         return mel, self.bank.active[index], self.bank.relative_db[index]
 
-    def _event_curve(self, rng: np.random.Generator) -> FloatArray:
-        """Draw a source's own colour: tilt, a bump, sometimes a band limit."""
-        curve = np.zeros_like(self._octaves)
+    def event_curve(self, rng: np.random.Generator) -> FloatArray:
+        """Draw a source's own colour, dB by band: tilt, a bump, sometimes a band limit."""
+        curve = np.zeros_like(self.octaves)
         if rng.random() < 0.6:
-            curve += self._colour(rng, 1.5, 4.0)
+            curve += self.colour(rng, 1.5, 4.0)
         if rng.random() < 0.12:
-            curve += self._band_limit(rng)
+            curve += self.band_limit(rng)
         return curve
 
-    def _colour(self, rng: np.random.Generator, tilt_db: float, bump_db: float) -> FloatArray:
-        octaves = self._octaves
+    def colour(self, rng: np.random.Generator, tilt_db: float, bump_db: float) -> FloatArray:
+        """Draw a tilt, dB an octave, and a bump, dB, with these deviations; dB by band."""
+        octaves = self.octaves
         centre, width = rng.uniform(-4, 3), rng.uniform(0.5, 2)
         bump = rng.normal(0, bump_db) * np.exp(-(((octaves - centre) / width) ** 2))
         return (rng.normal(0, tilt_db) * octaves + bump).astype(np.float32)
 
-    def _band_limit(self, rng: np.random.Generator) -> FloatArray:
+    def band_limit(self, rng: np.random.Generator) -> FloatArray:
         """Draw a steep low-pass (2-7.5 kHz), a high-pass (80-500 Hz), or both as a telephone has them."""
-        curve = np.zeros_like(self._octaves)
+        curve = np.zeros_like(self.octaves)
         kind = rng.integers(4)
         slope = rng.uniform(20, 90)
         if kind != 2:
@@ -165,14 +182,14 @@ class Mixer:
                 if kind == 3
                 else np.exp(rng.uniform(np.log(2000), np.log(7500)))
             )
-            curve -= slope * np.maximum(0, self._octaves - np.log2(edge / 1000))
+            curve -= slope * np.maximum(0, self.octaves - np.log2(edge / 1000))
         if kind >= 2:
             edge = (
                 300 * np.exp2(rng.normal(0, 0.2))
                 if kind == 3
                 else np.exp(rng.uniform(np.log(80), np.log(500)))
             )
-            curve -= rng.uniform(12, 40) * np.maximum(0, np.log2(edge / 1000) - self._octaves)
+            curve -= rng.uniform(12, 40) * np.maximum(0, np.log2(edge / 1000) - self.octaves)
         return np.maximum(curve, -90).astype(np.float32)
 
     def _finish(self, power: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -181,16 +198,16 @@ class Mixer:
         mel = 10 * np.log10(power + 1e-12)
         if rng.random() < 0.3:
             mel += self._ride(power, rng)[:, None]
-        curve = np.full_like(self._octaves, rng.normal(0, 6))
+        curve = np.full_like(self.octaves, rng.normal(0, 6))
         if rng.random() < 0.5:
-            curve += self._colour(rng, 1.2, 3.0)
+            curve += self.colour(rng, 1.2, 3.0)
         if rng.random() < 0.25:
-            curve += self._band_limit(rng)
+            curve += self.band_limit(rng)
         mel += curve
         if rng.random() < 0.75:
             # The recording's own noise: white to pink, digital silence to shellac.
             floor_db = rng.uniform(-115, -50) if rng.random() < 0.9 else rng.uniform(-50, -38)
-            floor = floor_db - rng.uniform(0, 3) * self._octaves
+            floor = floor_db - rng.uniform(0, 3) * self.octaves
             gamma = rng.standard_gamma(4.0, size=mel.shape).astype(np.float32) / 4
             mel = 10 * np.log10(
                 np.exp2(mel * (np.log2(10) / 10)) + np.exp2(floor * (np.log2(10) / 10)) * gamma

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from earmark.train.config import TrainConfig
+from earmark.train.config import ScheduleConfig
 
 
 class Optimiser:
@@ -21,13 +21,13 @@ class Optimiser:
     ----------
     net : Module
         Its convolutions named in `outputs` are left to AdamW.
-    config : TrainConfig
+    config : ScheduleConfig
         Peak rates and weight decay; `muon_rate` 0 leaves all to AdamW.
     outputs : tuple of str
         Layers that answer: their rows are no directions among others.
     """
 
-    def __init__(self, net: nn.Module, config: TrainConfig, outputs: tuple[str, ...]) -> None:
+    def __init__(self, net: nn.Module, config: ScheduleConfig, outputs: tuple[str, ...]) -> None:
         last = {id(p) for name in outputs for p in net.get_submodule(name).parameters()}
         kernels = {
             id(m.weight): m.weight

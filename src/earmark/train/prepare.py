@@ -62,6 +62,22 @@ def training_sources(data: DataConfig) -> list[Source]:
     return select(read_index(data.index), not_origins=(*data.holdout, *data.unused), not_details=data.exclude)
 
 
+def plain_data(data: DataConfig) -> DataConfig:
+    """Return the same data with nothing altered and nothing made of it."""
+    return replace(
+        data,
+        holdout=(),
+        unused=(),
+        variants=0,
+        music_variants=0,
+        sung_variants=0,
+        singing_minutes=0.0,
+        rap_minutes=0.0,
+        tune_minutes=0.0,
+        noise_minutes=0.0,
+    )
+
+
 def recipes(sources: list[Source], data: DataConfig, seed: int) -> list[Recipe]:
     """List what the bank is made of."""
     rng = np.random.default_rng((seed, 1))

@@ -20,7 +20,7 @@ from earmark.train.export import export
 from earmark.train.loop import LABELS, Progress, evaluate, train
 from earmark.train.mixture import Mixer
 from earmark.train.networks import DetectorNet
-from earmark.train.prepare import load_bank, training_sources
+from earmark.train.prepare import load_bank, plain_data, training_sources
 from earmark.train.tune import tune_decoding
 
 # Batches that validate during training; they steer nothing.
@@ -81,25 +81,13 @@ def train_detector(
 
 def held_out_batches(config: DetectorConfig, cache: Path, jobs: int, n_batches: int) -> list[Batch]:
     """Mix fixed batches: of the held-out collections, or of plain training material if none is held out."""
-    plain = replace(
-        config.data,
-        holdout=(),
-        unused=(),
-        variants=0,
-        music_variants=0,
-        sung_variants=0,
-        singing_minutes=0.0,
-        rap_minutes=0.0,
-        tune_minutes=0.0,
-        noise_minutes=0.0,
-    )
     chosen = select(
         read_index(config.data.index),
         origins=config.data.holdout or None,
         not_origins=config.data.unused,
         not_details=config.data.exclude,
     )
-    mixer = Mixer(load_bank(chosen, plain, config.front_end, cache, seed=0, jobs=jobs))
+    mixer = Mixer(load_bank(chosen, plain_data(config.data), config.front_end, cache, seed=0, jobs=jobs))
     # Another seed than any training step's; the same whatever the run's own.
     fixed = replace(config.train, seed=1_000_003, batch=TrainConfig().batch, chunk_s=TrainConfig().chunk_s)
     return [make_batch(mixer, PlanOptions(), fixed, i) for i in range(n_batches)]

@@ -1,0 +1,1 @@
+"""Training the network behind the embeddings that come with earmark."""
