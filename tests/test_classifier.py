@@ -212,7 +212,7 @@ TONES = replace(CARD, classes=("low", "high"), embedding="mean", dimension=64)
 
 
 def tone_head() -> Head:
-    """Return a head for the means of bands: how much the lower ones exceed the upper ones, and the reverse."""
+    """Return a head for the means of bands: how much the lower exceed the upper ones, and the reverse."""
     weight = np.concatenate([np.full(32, 1 / 32), np.full(32, -1 / 32)]).astype(np.float32)
     layers = ((3 * np.stack([weight, -weight]), np.zeros(2, np.float32)),)
     return Head("svm", np.zeros(64, np.float32), np.ones(64, np.float32), layers)

@@ -53,8 +53,8 @@ FLOORS = [
         "formats",
     },
     {"model", "patchnet", "cells", "patchmodel", "chunkmodel", "classifier", "catalogue", "embedding"},
-    {"chains", "detector", "evaluation", "datasets"},
-    {"jobs", "embedjobs", "train", "__init__"},
+    {"chains", "detector", "classrows", "evaluation", "datasets"},
+    {"jobs", "embedjobs", "classifyjobs", "train", "__init__"},
     {"bench"},
     {"cli", "__main__"},
 ]

@@ -49,7 +49,8 @@ class CourseOptions:
     threshold : float
         What the averaged score must have, 0 to below 1; 0 leaves no sound without a class.
     min_duration : float
-        A segment lasts at least this long, seconds; one as long as the recording may be shorter.
+        A segment lasts at least this long, seconds, but for one as long as the recording; what sounds for
+        less goes to what is around it, or is lengthened, whichever gains more.
     min_gap : float
         So does a stretch without a class between two segments; the same for all classes.
     smooth : float

@@ -241,6 +241,10 @@ def _loaded(model: AnyModel | str | Path | None) -> AnyModel:
 
 def _resolved(model: AnyModel, options: Overrides) -> dict[str, Any]:
     """Return the options of a model's labels; a model that decodes by Viterbi has none."""
+    if isinstance(model, Classifier):
+        resolved = resolve_options(model.decode, options, model.labels)
+        CourseDecoder(model.labels, model.hop_s, resolved)  # refuses what does not go together
+        return resolved
     if not isinstance(model, PatchModel):
         return resolve_options(model.decode, options, model.labels)
     for label, changes in options.items():

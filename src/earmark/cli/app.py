@@ -22,6 +22,7 @@ from earmark.errors import ConfigError, EarmarkError, ModelError
 
 COMMANDS = {
     "detect": "Mark speech and music in recordings.",
+    "classify": "Tell which of your own classes recordings are of, or mark them along each.",
     "embed": "Turn recordings into embeddings, for classifiers of one's own.",
     "convert": "Convert annotations from one format to another.",
     "score": "Score annotations against references.",

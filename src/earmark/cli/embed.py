@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from earmark.cli.places import check_jobs, check_standard_input, make_folders, shown_name
 from earmark.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -52,10 +53,9 @@ def embed(
     ] = False,
 ) -> None:
     """Turn recordings into embeddings: a vector for every window, in .npz files with the windows' times."""
-    if jobs is not None and jobs < 1:
-        raise ConfigError(f"--jobs {jobs}: give 1 or more")
+    check_jobs(jobs)
     # Imported late: they bring in numpy, the decoder and the network.
-    from earmark.cli.places import make_folders
+    from earmark.cli.batch import end
     from earmark.embedding import Embedder
     from earmark.embedjobs import EmbedSettings
     from earmark.inputs import expand
@@ -74,23 +74,15 @@ def embed(
     if todo or not n_failed:
         n_skipped = len(planned) - len(todo)
         n_failed += _run(todo, settings, embedder, jobs or usable_cores(), n_skipped, quiet, not no_color)
-    if n_failed:
-        n_all = len(planned) + len(problems)
-        if n_all > 1:
-            print_error(f"{n_failed} of {n_all} files failed", color=not no_color)
-        raise typer.Exit(1)
+    end(n_failed, len(planned) + len(problems), color=not no_color)
 
 
 def _plan(recordings: Sequence[Input], output: Path) -> list[EmbedJob]:
     """Decide what is written where, before anything is done."""
-    from earmark.cli.places import shown_name
     from earmark.embedjobs import EmbedJob
     from earmark.inputs import InputError, plan_outputs
 
-    if len(recordings) > 1 and any(item.source == "-" for item in recordings):
-        raise ConfigError(
-            "standard input (-) can be read only alone; give the other recordings in a run of their own"
-        )
+    check_standard_input(recordings)
     is_file = output.suffix.lower() == ".npz" and not output.is_dir()
     if is_file and len(recordings) > 1:
         raise ConfigError(f"--output {output}: for {len(recordings)} recordings, give a folder")
@@ -116,33 +108,27 @@ def _run(
     color: bool,
 ) -> int:
     """Do the jobs and tell how they go; return how many failed."""
-    from earmark.cli.batch import in_order, size_of
+    from earmark.cli.batch import in_order, working
     from earmark.embedjobs import run_embed_jobs
-    from earmark.progress import AudioProgress
     from earmark.terminal import Tally, make_console, print_error, print_warning
 
     tally, n_failed, n_windows = Tally(skipped=n_skipped), 0, 0
-    with AudioProgress([size_of(job.source) for job in todo], show=not quiet, color=color) as progress:
+    with working(todo, show=not quiet, color=color) as progress:
         records = run_embed_jobs(
             todo, settings, processes=processes, progress=progress.advance, embedder=embedder
         )
-        try:
-            with closing(records):
-                for job, record in in_order(todo, records, progress):
-                    with progress.hidden():
-                        for warning in record.warnings:
-                            print_warning(f"{job.name}: {warning}", color=color)
-                        if record.error is not None:
-                            n_failed += 1
-                            print_error(f"{job.name}: {record.error}", color=color)
-                            continue
-                    tally.files += 1
-                    tally.audio += record.seconds
-                    n_windows += record.n_windows
-        except KeyboardInterrupt as err:
-            if len(todo) == 1:
-                raise
-            raise KeyboardInterrupt(f"{progress.finished} of {len(todo)} files are done") from err
+        with closing(records):
+            for job, record in in_order(todo, records, progress):
+                with progress.hidden():
+                    for warning in record.warnings:
+                        print_warning(f"{job.name}: {warning}", color=color)
+                    if record.error is not None:
+                        n_failed += 1
+                        print_error(f"{job.name}: {record.error}", color=color)
+                        continue
+                tally.files += 1
+                tally.audio += record.seconds
+                n_windows += record.n_windows
     if not quiet and (tally.files or tally.skipped):
         made = f"{n_windows} vectors of {embedder.dimension}"
         make_console(color=color).print(tally.line(progress.elapsed, made), soft_wrap=True)
