@@ -28,6 +28,7 @@ FLOORS = [
         "card",
         "decodings",
         "patchcard",
+        "classifiercard",
         "embeddingcard",
         "inputs",
         "media",
