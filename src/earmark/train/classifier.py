@@ -24,6 +24,7 @@ from onnx import compose as onnx_compose
 from onnx import helper, numpy_helper
 
 from earmark.card import METADATA_KEY
+from earmark.classifier import LOWEST
 from earmark.classifiercard import ClassifierCard
 from earmark.embeddingcard import EmbeddingCard
 from earmark.errors import ModelError
@@ -31,8 +32,6 @@ from earmark.files import atomic_write
 from earmark.head import FloatArray, Head
 from earmark.modelfile import open_model, read_model
 
-# What `peak` is before the first window.
-LOWEST = np.finfo(np.float32).min
 # Largest difference of a score between the graph and the head.
 _TOLERANCE = 1e-4
 # Since then, ReduceMax takes its axes as an input.
