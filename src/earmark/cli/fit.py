@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from earmark.errors import ConfigError
-from earmark.head import FUSIONS
-from earmark.modelfile import DEFAULT_EMBEDDER
 
 if TYPE_CHECKING:
     from earmark.train.fitting.report import Report
 
-_HEADS = ("svm", "d128", "d512")
+_HEADS, _FUSIONS = ("svm", "d128", "d512"), ("late", "early")
 _DATA = "Folder of class folders (CLASS/FILE or CLASS/GROUP/FILE), or CSV: path,label[,group][,start,end]."
 # Columns of tables that are not shown on a terminal.
 _WIDE = 160
@@ -27,8 +25,12 @@ def fit(
     data: Annotated[Path, typer.Argument(metavar="DATA", help=_DATA, show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL.onnx", help="The model to write.")],
     backbone: Annotated[
-        str, typer.Option(metavar="NAME|PATH", help="Model for embeddings (see: earmark models).")
-    ] = DEFAULT_EMBEDDER,
+        str | None,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="Model for embeddings (see: earmark models). [dim]\\[default: embedder][/dim]",
+        ),
+    ] = None,
     embedding: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which one, of a backbone that has several.")
     ] = None,
@@ -78,7 +80,7 @@ def fit(
     on where it was. Use the model with: earmark classify MODEL.onnx INPUT
     """
     heads = _chosen("--head", head, _HEADS)
-    fusions = _chosen("--fusion", fusion, FUSIONS)
+    fusions = _chosen("--fusion", fusion, _FUSIONS)
     for name, value, least in (("--jobs", jobs, 1), ("--folds", folds, 2), ("--seed", seed, 0)):
         if value is not None and value < least:
             raise ConfigError(f"{name} {value}: give {least} or more")
@@ -89,18 +91,21 @@ def fit(
     # Imported late: they bring in torch.
     from earmark.cli.places import make_folders
     from earmark.embedjobs import EmbedSettings
+    from earmark.modelfile import DEFAULT_EMBEDDER
     from earmark.pool import usable_cores
     from earmark.terminal import print_warning
     from earmark.train.fitting.run import FitSettings, fit_classifier
 
     make_folders({output.parent, *([] if report is None else [report])})
-    settings = FitSettings(
-        EmbedSettings(backbone, embedding, hop), heads, fusions, folds, seed, quick, jobs or usable_cores()
-    )
+    vectors = EmbedSettings(backbone or DEFAULT_EMBEDDER, embedding, hop)
+    settings = FitSettings(vectors, heads, fusions, folds, seed, quick, jobs or usable_cores())
     with _status(quiet, not no_color) as tell:
-        fitted = fit_classifier(
-            data, settings, tell=tell, warn=lambda text: print_warning(text, color=not no_color)
-        )
+        try:
+            fitted = fit_classifier(
+                data, settings, tell=tell, warn=lambda text: print_warning(text, color=not no_color)
+            )
+        except KeyboardInterrupt as err:
+            raise KeyboardInterrupt("embeddings are kept; the next run goes on from there") from err
         fitted.write(output)
         if report is not None:
             tell("writing the report")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -23,8 +24,10 @@ def draw_confusion(report: Report) -> bytes:
     figure = Figure(figsize=(side + 1, side), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(n), report.labels, rotation=45, ha="right")
-    axes.set_yticks(range(n), report.labels)
+    # A name is no formula.
+    names = [label.replace("$", r"\$") for label in report.labels]
+    axes.set_xticks(range(n), names, rotation=45, ha="right")
+    axes.set_yticks(range(n), names)
     axes.set_xlabel("answer")
     axes.set_ylabel("class")
     if n <= _MOST_NUMBERS:
@@ -60,6 +63,7 @@ def draw_curve(report: Report) -> bytes:
 
 def _png(figure: Figure) -> bytes:
     data = io.BytesIO()
-    # Without a date, so that the same report makes the same file.
-    figure.savefig(data, format="png", dpi=120, metadata={"Software": None})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # of a writing that the font lacks
+        figure.savefig(data, format="png", dpi=120, metadata={"Software": None})
     return data.getvalue()
