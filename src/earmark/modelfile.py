@@ -19,6 +19,7 @@ from earmark.errors import ConfigError, ModelError
 from earmark.releases import PUBLISHED
 
 DEFAULT_MODEL = "detector"
+DEFAULT_EMBEDDER = "embedder"
 _SUFFIX = ".onnx"
 # What models of a kind of card do, and the command for them.
 _USES = {
