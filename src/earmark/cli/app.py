@@ -22,9 +22,9 @@ from earmark.errors import ConfigError, EarmarkError, ModelError
 
 COMMANDS = {
     "detect": "Mark speech and music in recordings.",
-    "classify": "Tell which of your own classes recordings are of, or mark them along each.",
     "embed": "Turn recordings into embeddings, for classifiers of one's own.",
     "fit": "Learn to tell classes of your own apart. [dim]Needs the extra 'train'.[/dim]",
+    "classify": "Tell which of your own classes recordings are of, or mark them along each.",
     "convert": "Convert annotations from one format to another.",
     "score": "Score annotations against references.",
     "mix": "Make programmes with exact labels out of speech and music files.",
