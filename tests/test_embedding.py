@@ -268,7 +268,7 @@ def test_files_that_fail_are_told_and_counted(models: Path, tmp_path: Path, caps
     ("arguments", "match"),
     [
         (["a.wav", "b.wav", "-o", "x.npz"], "for 2 recordings, give a folder"),
-        (["a.wav", "-o", "x.csv"], "give a file that ends in .npz, or a folder"),
+        (["a.wav", "-o", "x.csv"], "give a file that ends in .npz or .parquet, or a folder"),
         (["-", "a.wav", "-o", "out"], "standard input (-) can be read only alone"),
         (["a.wav", "-o", "out", "-j", "0"], "--jobs 0: give 1 or more"),
     ],
