@@ -20,7 +20,6 @@ from earmark.classifier import Classified
 from earmark.errors import AnnotationError, EarmarkError
 from earmark.files import atomic_write
 
-FORMATS = ("csv", "json")
 _COLUMNS = ("path", "label", "confidence")
 
 
@@ -71,7 +70,7 @@ class RowFile:
     ----------
     path : Path
     name : str
-        Format, one of `FORMATS`.
+        Format, "csv" or "json".
     classes : sequence of str
     resume : bool
         Keep the rows that are there; else they are overwritten.
