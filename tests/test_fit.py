@@ -86,6 +86,8 @@ def test_a_table_gives_regions_and_groups(data: Path) -> None:
     name = str(data / "low/session0/0.wav")
     assert found.items == (Example(Excerpt(name, 0.5), "x", "g"), Example(Excerpt(name, 0, 0.5), "y", "g"))
     assert found.grouped
+    semicolons = read_examples(table(data, "\ufeffpath;label\nlow/session0/0.wav;x, y\n"))
+    assert [item.label for item in semicolons.items] == ["x, y"]
     lost = read_examples(table(data, "path,label\nlow/session0/0.wav,x\nlow/none.wav,x\n"))
     assert (len(lost.items), lost.grouped) == (1, False)
     assert lost.skipped == (f"{data / 'low/none.wav'}: no such file (labels.csv, line 3)",)

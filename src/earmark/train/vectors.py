@@ -158,8 +158,9 @@ class VectorStore:
             If the folder cannot be written.
         """
         problems: list[Problem] = []
+        wanted = list(dict.fromkeys(excerpts))
         by_file: dict[str, dict[Excerpt, Path]] = defaultdict(dict)
-        for excerpt in dict.fromkeys(excerpts):
+        for excerpt in wanted:
             try:
                 place = self._place(excerpt)
             except AudioError as err:
@@ -167,7 +168,7 @@ class VectorStore:
                 continue
             if not place.exists():
                 by_file[excerpt.path][excerpt] = place
-        todo = [_Job(path, wanted) for path, wanted in by_file.items()]
+        todo = [_Job(path, places) for path, places in by_file.items()]
         here, make_work = partial(_run, self.embedder), partial(_make_work, self._settings)
         with closing(
             run_each(todo, here, make_work, partial(_Outcome, {}), jobs, lambda *_: None)
@@ -179,7 +180,7 @@ class VectorStore:
                     if not place.exists():
                         problems.append(Problem(excerpt, outcome.failed.get(excerpt, outcome.fault)))
                 report(done, len(todo))
-        order = {excerpt: i for i, excerpt in enumerate(dict.fromkeys(excerpts))}
+        order = {excerpt: i for i, excerpt in enumerate(wanted)}
         return sorted(problems, key=lambda problem: order[problem.excerpt])
 
     def get(self, excerpt: Excerpt) -> FloatArray:

@@ -137,7 +137,10 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     """Return line numbers and the cells of the columns that count; those that are not there are empty."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
+            first = file.readline()
+            file.seek(0)
+            # As programs write it where the comma is in numbers.
+            reader = csv.reader(file, delimiter=";" if ";" in first and "," not in first else ",")
             header = [name.strip().lower() for name in next(reader, [])]
             missing = [name for name in _NEEDED if name not in header]
             if missing:

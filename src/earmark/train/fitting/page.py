@@ -14,7 +14,7 @@ body { font: 15px/1.45 system-ui, sans-serif; color: #222 }
 body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2rem }
 table { border-collapse: collapse } th, td { padding: .25rem .8rem .25rem 0; text-align: left }
-th { border-bottom: 1px solid #888 } td { border-bottom: 1px solid #ddd } .n { text-align: right }
+th { border-bottom: 1px solid #888 } td { border-bottom: 1px solid #ddd } th.n, td.n { text-align: right }
 .big { font-size: 2rem; margin: .2rem 0 } .dim { color: #666 } .best { font-weight: bold }
 img { max-width: 100% } td.file { overflow-wrap: anywhere }
 """
@@ -90,8 +90,11 @@ def _table(
     header: Sequence[str], rows: Iterable[Sequence[object]], best: Sequence[bool] | None = None
 ) -> str:
     """Lay out a table; columns of numbers stand to the right."""
-    lines = ["<tr>" + "".join(f"<th>{escape(name)}</th>" for name in header) + "</tr>"]
-    for i, row in enumerate(rows):
+    filled = list(rows)
+    kinds = [_kind(cell) for cell in filled[0]]
+    names = "".join(f"<th{kind}>{escape(name)}</th>" for name, kind in zip(header, kinds, strict=True))
+    lines = [f"<tr>{names}</tr>"]
+    for i, row in enumerate(filled):
         cells = "".join(f"<td{_kind(cell)}>{escape(str(cell))}</td>" for cell in row)
         lines.append(f"<tr{' class=best' if best and best[i] else ''}>{cells}</tr>")
     return "<table>" + "\n".join(lines) + "</table>"

@@ -140,8 +140,9 @@ def fit_classifier(
         warn(text)
 
     wanted = candidates(settings.heads or (_QUICK_HEADS if settings.quick else ()), settings.fusions)
+    examples = read_examples(data)
     store = VectorStore(cache_folder() / "vectors", settings.embedding)
-    examples = _embedded(read_examples(data), store, settings.jobs, tell)
+    examples = _embedded(examples, store, settings.jobs, tell)
     if examples.skipped:
         n_all = len(examples.items) + len(examples.skipped)
         for line in examples.skipped:
