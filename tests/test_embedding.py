@@ -111,7 +111,7 @@ def test_embeddings_do_not_depend_on_how_a_signal_is_cut(
         found = Embeddings.concatenate(list(model.stream(np.array_split(samples, n_blocks), rate)))
         assert np.array_equal(found.values, whole.values)
         assert np.array_equal(found.times, whole.times)
-    monkeypatch.setattr("earmark.embedding._PIECE_S", 1.0)
+    monkeypatch.setattr("earmark.windows._PIECE_S", 1.0)
     parts = list(model.stream([samples], rate))
     assert len(parts) > 5
     found = Embeddings.concatenate(parts)
@@ -148,7 +148,7 @@ def test_openl3_windows_begin_half_a_second_before_the_signal(tmp_path: Path, mo
     whole = model.embed(samples, 48_000)
     assert len(whole.times) == 24
     np.testing.assert_allclose(whole.times, 0.2 * np.arange(24))
-    monkeypatch.setattr("earmark.embedding._PIECE_S", 1.0)
+    monkeypatch.setattr("earmark.windows._PIECE_S", 1.0)
     found = Embeddings.concatenate(list(model.stream([samples], 48_000)))
     assert np.array_equal(found.times, whole.times)
     np.testing.assert_allclose(found.values, whole.values, atol=1e-5)
@@ -268,7 +268,7 @@ def test_files_that_fail_are_told_and_counted(models: Path, tmp_path: Path, caps
     ("arguments", "match"),
     [
         (["a.wav", "b.wav", "-o", "x.npz"], "for 2 recordings, give a folder"),
-        (["a.wav", "-o", "x.csv"], "give a file that ends in .npz, or a folder"),
+        (["a.wav", "-o", "x.csv"], "give a file that ends in .npz or .parquet, or a folder"),
         (["-", "a.wav", "-o", "out"], "standard input (-) can be read only alone"),
         (["a.wav", "-o", "out", "-j", "0"], "--jobs 0: give 1 or more"),
     ],

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from earmark.card import DecodeOptions, ModelCard
     from earmark.catalogue import load_model
     from earmark.chunkmodel import ChunkModel
+    from earmark.classifier import Classified, Classifier, classify
+    from earmark.classifiercard import ClassifierCard
+    from earmark.course import CourseDecoder, CourseOptions
     from earmark.decode import StreamDecoder
     from earmark.detector import Detector, detect
     from earmark.embedding import Embedder, Embeddings
@@ -36,7 +39,12 @@ __all__ = [
     "AnnotationError",
     "AudioError",
     "ChunkModel",
+    "Classified",
+    "Classifier",
+    "ClassifierCard",
     "ConfigError",
+    "CourseDecoder",
+    "CourseOptions",
     "DecodeOptions",
     "Detector",
     "EarmarkError",
@@ -54,6 +62,7 @@ __all__ = [
     "Segment",
     "StreamDecoder",
     "Timeline",
+    "classify",
     "detect",
     "embedded_models",
     "load_model",
@@ -70,6 +79,9 @@ _MODULES = {
     "card": ("DecodeOptions", "ModelCard"),
     "catalogue": ("load_model",),
     "chunkmodel": ("ChunkModel",),
+    "classifier": ("Classified", "Classifier", "classify"),
+    "classifiercard": ("ClassifierCard",),
+    "course": ("CourseDecoder", "CourseOptions"),
     "decode": ("StreamDecoder",),
     "detector": ("Detector", "detect"),
     "embedding": ("Embedder", "Embeddings"),

@@ -28,7 +28,7 @@ _SPEECH_SHARE = 0.35
 _SOUND_RANGE_DB = 45.0
 _QUIET_RANGE_DB = 20.0
 # Seconds.
-_SPEECH_PAUSE = 0.5
+SPEECH_PAUSE = 0.5
 _SOUND_PAUSE = 0.7
 _CLOSURE = 0.14
 _CLICK = 0.06
@@ -87,7 +87,7 @@ def activity(samples: npt.ArrayLike, content: str, grid: FrameGrid | None = None
     rms_db = float(_decibels(np.mean(power[sounding])))
     relative_db = _decibels(around(power, grid.hop_s)) - rms_db
     if content == "speech":
-        joined = fill_gaps(sounding, _cells(_SPEECH_PAUSE, per_second))
+        joined = fill_gaps(sounding, _cells(SPEECH_PAUSE, per_second))
         active = _drop_short(joined, _cells(_SHORTEST_SPEECH, per_second))
     else:
         active = fill_gaps(sounding, _cells(_SOUND_PAUSE, per_second))
@@ -114,6 +114,12 @@ def cell_power(samples: npt.ArrayLike, hop_length: int) -> FloatArray:
     if whole < len(signal):
         power = np.append(power, np.mean(signal[whole:] ** 2))
     return np.asarray(power, dtype=np.float64)
+
+
+def sounding_cells(samples: npt.ArrayLike, hop_length: int, hop_s: float) -> BoolArray:
+    """Tell which cells are not silent, shape=(n_cells,); digital silence up to half a second is a pause."""
+    power = cell_power(samples, hop_length)
+    return fill_gaps(power > 10 ** (_DIGITAL_SILENCE / 10), _cells(SPEECH_PAUSE, 1 / hop_s))
 
 
 def _decibels(power: npt.ArrayLike) -> FloatArray:

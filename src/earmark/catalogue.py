@@ -6,16 +6,17 @@ from pathlib import Path
 
 from earmark.card import ModelCard
 from earmark.chunkmodel import ChunkModel
+from earmark.classifier import Classifier
+from earmark.classifiercard import ClassifierCard
 from earmark.decodings import FrameThresholds
 from earmark.embeddingcard import EmbeddingCard
-from earmark.errors import ModelError
 from earmark.model import Model
-from earmark.modelfile import DEFAULT_MODEL, ModelFile, open_model
+from earmark.modelfile import DEFAULT_MODEL, ModelFile, open_model, refuse_kind
 from earmark.patchcard import PatchCard
 from earmark.patchmodel import PatchModel
 
-AnyModel = Model | PatchModel | ChunkModel
-AnyCard = ModelCard | PatchCard | EmbeddingCard
+AnyModel = Model | PatchModel | ChunkModel | Classifier
+AnyCard = ModelCard | PatchCard | EmbeddingCard | ClassifierCard
 
 
 def load_model(name_or_path: str | Path = DEFAULT_MODEL, threads: int = 1) -> AnyModel:
@@ -30,8 +31,8 @@ def load_model(name_or_path: str | Path = DEFAULT_MODEL, threads: int = 1) -> An
 
     Returns
     -------
-    Model, ChunkModel or PatchModel
-        What its card says it is: the first two turn a stream into posteriors, the last a whole recording
+    Model, ChunkModel, PatchModel or Classifier
+        What its card says it is: all but `PatchModel` turn a stream into posteriors, that a whole recording
         into segments.
 
     Raises
@@ -43,10 +44,7 @@ def load_model(name_or_path: str | Path = DEFAULT_MODEL, threads: int = 1) -> An
     """
     file = open_model(name_or_path, threads)
     if EmbeddingCard.describes(file.card):
-        raise ModelError(
-            f"model '{file.origin}' gives embeddings and marks nothing; "
-            f"use it with: earmark embed --model {file.origin}"
-        )
+        refuse_kind(file, "marks nothing")
     return _model_of(file, threads)
 
 
@@ -65,6 +63,8 @@ def load_card(name_or_path: str | Path) -> AnyCard:
 
 
 def _model_of(file: ModelFile, threads: int = 1) -> AnyModel:
+    if ClassifierCard.describes(file.card):
+        return Classifier(file)
     if not PatchCard.describes(file.card):
         return Model.of(file)
     card = PatchCard.from_json(file.card, file.origin)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from earmark.activity import cell_power, fill_gaps
+from earmark.activity import SPEECH_PAUSE, sounding_cells
 from earmark.decodings import GatedViterbi, LikeliestClasses
 from earmark.features.extractor import Extractor
 from earmark.features.patches import Patches, repeated
@@ -29,8 +29,6 @@ Classify = Callable[[Patches], FloatArray]
 
 # What is measured over a recording in training is measured over this much, and the margins, in use.
 _PIECE_S = 60.0
-# Digital silence (mean square; the least step of 16 bits is below) up to this long may be a pause in speech.
-_SILENCE, _PAUSE_S = 10**-8.5, 0.5
 
 
 class PieceCells:
@@ -51,9 +49,8 @@ class PieceCells:
         self._extractor, self._classes, self._classify, self._decode = extractor, classes, classify, decode
         self._cell = extractor.window_hop
         self._hop_s = self._cell / extractor.sample_rate
-        self._pause = round(_PAUSE_S / self._hop_s)
         # What a patch and the windows of its frames reach, and what a pause is told by.
-        self._margin = max(extractor.margin, self._pause)
+        self._margin = max(extractor.margin, round(SPEECH_PAUSE / self._hop_s))
 
     def read(self, signal: Signal) -> Iterator[Posteriors]:
         """Yield the probabilities of a signal's cells; in digital silence all are 0."""
@@ -81,7 +78,7 @@ class PieceCells:
             patches = np.clip(cells - first - extractor.lead, 0, last)
             wanted, place = np.unique(patches, return_inverse=True)
             values = self._classify(extractor.patches_at(features, wanted * extractor.step))[place]
-        sounding = fill_gaps(cell_power(piece.samples, self._cell) > _SILENCE, self._pause)
+        sounding = sounding_cells(piece.samples, self._cell, self._hop_s)
         values[~sounding[cells - first]] = 0
         return values
 

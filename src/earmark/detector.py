@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from os import PathLike
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,8 @@ import numpy.typing as npt
 from earmark.card import DecodeOptions
 from earmark.catalogue import AnyModel, load_model
 from earmark.chunkmodel import ChunkModel
+from earmark.classifier import Classifier
+from earmark.course import CourseDecoder, CourseOptions
 from earmark.decode import StreamDecoder
 from earmark.errors import ConfigError
 from earmark.model import Model
@@ -23,7 +25,9 @@ from earmark.posteriors import Posteriors
 from earmark.samples import given_rate, refuse_rate
 from earmark.timeline import Segment, Timeline
 
-Overrides = Mapping[str, DecodeOptions | Mapping[str, float]]
+# Of a classifier, whose classes are decoded together, and of any other model.
+AnyOptions = DecodeOptions | CourseOptions
+Overrides = Mapping[str, AnyOptions | Mapping[str, float]]
 # Seconds of the signal that are done, and of how many (None: not known).
 Progress = Callable[[float, float | None], None]
 PosteriorSink = Callable[[Posteriors], None]
@@ -34,9 +38,9 @@ class Detector:
 
     Parameters
     ----------
-    model : Model, ChunkModel, PatchModel, str or Path, optional
+    model : Model, ChunkModel, PatchModel, Classifier, str or Path, optional
         A model, or what `load_model` takes; by default the one that comes with earmark.
-    options : mapping of str to DecodeOptions or mapping, optional
+    options : mapping of str to DecodeOptions (of a Classifier: CourseOptions) or mapping, optional
         By label, how to decode it: all options at once, or some by name, e.g.
         ``{"speech": {"threshold": 0.6, "min_gap": 1.0}}``.  The rest is as the model's card says; a
         release that is not named moves with the threshold.
@@ -46,7 +50,8 @@ class Detector:
     ModelError
         If the model cannot be loaded.
     ConfigError
-        If a label or an option does not exist, or a value is not allowed.
+        If a label or an option does not exist, a value is not allowed, or the model is a classifier that
+        decides recordings as a whole.
     """
 
     def __init__(self, model: AnyModel | str | Path | None = None, options: Overrides | None = None) -> None:
@@ -64,7 +69,8 @@ class Detector:
         """Yield the segments of a signal that arrives in blocks, as soon as they are certain.
 
         The answer is the same however the signal is cut.  Segments come sorted by start, two minutes
-        or more behind the signal: see `StreamDecoder` for what holds them back.
+        or more behind the signal: see `StreamDecoder` for what holds them back, and `CourseDecoder` for
+        those of a classifier.
 
         Parameters
         ----------
@@ -95,14 +101,18 @@ class Detector:
 
     def _stream(
         self,
-        model: Model | ChunkModel,
+        model: Model | ChunkModel | Classifier,
         blocks: Iterable[npt.ArrayLike],
         sample_rate: float,
         progress: Progress | None,
         posterior_sink: PosteriorSink | None,
     ) -> Iterator[Segment]:
         hop_s = model.hop_s
-        decoder = StreamDecoder(model.labels, hop_s, self.options)
+        decoder: StreamDecoder | CourseDecoder
+        if isinstance(model, Classifier):
+            decoder = CourseDecoder(model.labels, hop_s, self.options)
+        else:
+            decoder = StreamDecoder(model.labels, hop_s, self.options)
         n_frames, seconds = 0, 0.0
         for part in model.stream(blocks, sample_rate):
             if posterior_sink is not None:
@@ -200,7 +210,7 @@ def detect(
         A recording, or a mono signal, nominal range -1 to 1.
     sample_rate : float, optional
         Hz; to be given with a signal, and only with one.
-    model : Model, ChunkModel, PatchModel, str or Path, optional
+    model : Model, ChunkModel, PatchModel, Classifier, str or Path, optional
         By default the one that comes with earmark.
     progress : callable, optional
         Called with the seconds done so far, and of how many (None where the recording does not tell).
@@ -224,17 +234,21 @@ def detect(
 
 
 def _loaded(model: AnyModel | str | Path | None) -> AnyModel:
-    if isinstance(model, Model | ChunkModel | PatchModel):
+    if isinstance(model, Model | ChunkModel | PatchModel | Classifier):
         return model
     return load_model(model or DEFAULT_MODEL)
 
 
-def _resolved(model: AnyModel, options: Overrides) -> dict[str, DecodeOptions]:
+def _resolved(model: AnyModel, options: Overrides) -> dict[str, Any]:
     """Return the options of a model's labels; a model that decodes by Viterbi has none."""
+    if isinstance(model, Classifier):
+        resolved = resolve_options(model.decode, options, model.labels)
+        CourseDecoder(model.labels, model.hop_s, resolved)  # refuses what does not go together
+        return resolved
     if not isinstance(model, PatchModel):
         return resolve_options(model.decode, options, model.labels)
     for label, changes in options.items():
-        if isinstance(changes, DecodeOptions) or changes:
+        if isinstance(changes, AnyOptions) or changes:
             raise ConfigError(
                 f"options for '{label}': model '{model.origin}' searches for the likeliest sequence of "
                 "classes; it has no thresholds or durations to set"
@@ -242,9 +256,12 @@ def _resolved(model: AnyModel, options: Overrides) -> dict[str, DecodeOptions]:
     return {}
 
 
+_Options = TypeVar("_Options", DecodeOptions, CourseOptions)
+
+
 def resolve_options(
-    defaults: Mapping[str, DecodeOptions], overrides: Overrides, labels: tuple[str, ...]
-) -> dict[str, DecodeOptions]:
+    defaults: Mapping[str, _Options], overrides: Overrides, labels: tuple[str, ...]
+) -> dict[str, _Options]:
     """Return the options of each label: its default with what is overridden.
 
     Raises
@@ -258,16 +275,19 @@ def resolve_options(
     return {label: _override(defaults[label], overrides.get(label, {})) for label in labels}
 
 
-def _override(default: DecodeOptions, changes: DecodeOptions | Mapping[str, float]) -> DecodeOptions:
-    if isinstance(changes, DecodeOptions):
+def _override(default: _Options, changes: AnyOptions | Mapping[str, float]) -> _Options:
+    if isinstance(changes, AnyOptions):
+        if not isinstance(changes, type(default)):
+            raise ConfigError(f"got {type(changes).__name__}; this model takes {type(default).__name__}")
         return changes
-    allowed = [field.name for field in fields(DecodeOptions)]
+    allowed = [field.name for field in fields(default)]
     for name, value in changes.items():
         if name not in allowed:
             raise ConfigError(f"unknown option '{name}'; there are {', '.join(allowed)}")
         if isinstance(value, str) or not np.isscalar(value):
             raise ConfigError(f"{name} {value!r}: it must be a number")
     changed = dict(changes)
-    if "threshold" in changed and "release" not in changed and default.release is not None:
-        changed["release"] = default.release * changed["threshold"] / default.threshold
+    release = getattr(default, "release", None)
+    if "threshold" in changed and "release" not in changed and release is not None:
+        changed["release"] = release * changed["threshold"] / default.threshold
     return replace(default, **changed)

@@ -1,8 +1,4 @@
-"""Embeddings: what a network makes of every window of a signal, whole or as a stream.
-
-Long signals are heard in pieces of up to a minute with margins (`earmark.pieces`), so that memory does not
-grow.  What a front end measures over a recording is measured over a piece.
-"""
+"""Embeddings: what a network makes of every window of a signal, whole or as a stream."""
 
 from __future__ import annotations
 
@@ -16,19 +12,14 @@ import numpy.typing as npt
 
 from earmark.embeddingcard import EmbeddingCard
 from earmark.errors import ConfigError, ModelError
-from earmark.modelfile import one_line, open_model
-from earmark.pieces import Piece, cut_pieces
+from earmark.modelfile import one_line, open_model, refuse_kind
 from earmark.samples import Signal, given_rate, refuse_rate
+from earmark.windows import Part, Run, window_parts
 
 FloatArray = npt.NDArray[np.float32]
 # Seconds of the signal that are done, and of how many (None: not known).
 Progress = Callable[[float, float | None], None]
 
-_PIECE_S = 60.0
-# Windows in one run of the network: the large ones take 15 MB a window and layer.
-_BATCH = 8
-# A piece of windows that follow each other closely is shorter, so that it fits into memory.
-_MOST_WINDOWS = 600
 _SHORTEST_HOP_S, _LONGEST_HOP_S = 0.01, 60.0
 
 
@@ -91,10 +82,7 @@ class Embedder:
         file = open_model(model, threads)
         self.origin = file.origin
         if not EmbeddingCard.describes(file.card):
-            raise ModelError(
-                f"model '{self.origin}' marks recordings and gives no embeddings; "
-                f"use it with: earmark detect --model {self.origin}"
-            )
+            refuse_kind(file, "gives no embeddings")
         self.card = EmbeddingCard.from_json(file.card, self.origin)
         names = list(self.card.embeddings)
         self.embedding = names[0] if embedding is None else embedding
@@ -114,7 +102,9 @@ class Embedder:
                 f"'{self.origin}' has inputs {', '.join(inputs) or 'none'} and outputs "
                 f"{', '.join(sorted(outputs))}; it must take 'patches' and return {', '.join(names)}"
             )
-        self._run(np.zeros((1, self.extractor.n_bands, self.extractor.patch_length), np.float32), 1)
+        self._run(
+            Run(np.zeros((1, self.extractor.n_bands, self.extractor.patch_length), np.float32), 1, 0, 1)
+        )
 
     @property
     def sample_rate(self) -> int:
@@ -207,66 +197,29 @@ class Embedder:
 
     def parts(self, signal: Signal) -> Iterator[Embeddings]:
         """Do what `stream` does of a signal that counts what is read of it."""
-        hop, step = self.extractor.window_hop, self.extractor.step
-        core = min(max(1, round(_PIECE_S / self.hop_s)), _MOST_WINDOWS)
-        margin = self.extractor.margin + -(-self.card.context // step)
-        for piece in cut_pieces(signal.at(self.sample_rate), core * hop, margin * hop):
-            yield self._part(piece)
+        for part in window_parts(signal, self.extractor, self.card.context):
+            yield self._part(part)
 
-    def _part(self, piece: Piece) -> Embeddings:
-        extractor = self.extractor
-        before = piece.core.start // extractor.window_hop
-        first = before - piece.start // extractor.window_hop
-        if piece.core.stop == 0:  # an empty signal
-            values = np.empty((0, self.dimension), np.float32)
-        else:
-            features = extractor(self._filled(piece.samples))
-            end = (features.shape[1] - extractor.patch_length) // extractor.step + 1
-            if not piece.last:
-                end = first + (piece.core.stop - piece.core.start) // extractor.window_hop
-            run = self._in_context if self.card.context else self._one_by_one
-            values = run(features, first, end)
-        times = extractor.middle + (before + np.arange(len(values))) * self.hop_s
-        return Embeddings(values, times)
+    def _part(self, part: Part) -> Embeddings:
+        values = np.concatenate([np.empty((0, self.dimension), np.float32), *map(self._run, part.runs)])
+        windows = part.first + np.arange(len(values), dtype=np.float64)
+        return Embeddings(values, self.extractor.middle + windows * self.hop_s)
 
-    def _filled(self, samples: FloatArray) -> FloatArray:
-        """Return samples with silence behind them, if they are too few for a window."""
-        extractor = self.extractor
-        if extractor.n_frames(len(samples)) >= extractor.patch_length:
-            return samples
-        needed = (extractor.patch_length - 1 + extractor.reach) * extractor.hop_length + extractor.n_fft
-        return np.pad(samples, (0, max(0, needed - len(samples))))
-
-    def _one_by_one(self, features: FloatArray, first: int, end: int) -> FloatArray:
-        """Return the vectors of the patches `first` to `end`, each seen by itself."""
-        patches = self.extractor.patches_at(features, np.arange(first, end) * self.extractor.step)
-        batches = [slice(at, min(at + _BATCH, len(patches))) for at in range(0, len(patches), _BATCH)]
-        return np.concatenate([self._run(patches[which], which.stop - which.start) for which in batches])
-
-    def _in_context(self, features: FloatArray, first: int, end: int) -> FloatArray:
-        """Return the vectors of the patches `first` to `end`, which see their surroundings."""
-        step, length = self.extractor.step, self.extractor.patch_length
-        around = -(-self.card.context // step)
-        start = max(0, first - around)
-        seen = features[:, start * step : (end - 1 + around) * step + length]
-        n_patches = (seen.shape[1] - length) // step + 1
-        return self._run(np.ascontiguousarray(seen[None]), n_patches)[first - start : end - start]
-
-    def _run(self, patches: FloatArray, n_patches: int) -> FloatArray:
-        """Run the network; it must return so many vectors."""
+    def _run(self, run: Run) -> FloatArray:
+        """Run the network; return the vectors of the windows that count."""
         try:
-            (found,) = self._session.run([self.embedding], {"patches": patches})
+            (found,) = self._session.run([self.embedding], {"patches": run.patches})
         except Exception as err:  # onnxruntime's errors share no other base
             raise ModelError(
                 f"model '{self.origin}' does not run on its card's input ({one_line(err)})"
             ) from err
-        if found.shape != (n_patches, self.dimension):
+        if found.shape != (run.n_windows, self.dimension):
             raise ModelError(
                 f"model '{self.origin}' returned shape {found.shape}; by its card it must return "
-                f"{(n_patches, self.dimension)}"
+                f"{(run.n_windows, self.dimension)}"
             )
         if not np.isfinite(found).all():
             raise ModelError(
                 f"model '{self.origin}' returned NaN or infinite values; its weights are damaged"
             )
-        return found
+        return found[run.first : run.end]

@@ -12,6 +12,8 @@ from earmark.errors import ConfigError, ModelError
 from earmark.features.extractor import Extractor
 
 _KIND = "embedding"
+# What a card says besides its fields.
+DERIVED = ("sample_rate", "window_s", "hop_s")
 
 
 @dataclass(frozen=True)
@@ -69,14 +71,8 @@ class EmbeddingCard:
 
     def to_json(self) -> str:
         """Return the card as JSON, stable in its order, with what follows from the front end."""
-        extractor = self.extractor()
-        rate = extractor.sample_rate
-        derived = {
-            "sample_rate": rate,
-            "window_s": extractor.window_length / rate,
-            "hop_s": extractor.window_hop / rate,
-        }
-        return json.dumps({"kind": _KIND, **asdict(self), **derived}, indent=1, ensure_ascii=False)
+        fields = {"kind": _KIND, **asdict(self), **derived_facts(self.extractor())}
+        return json.dumps(fields, indent=1, ensure_ascii=False)
 
     @staticmethod
     def describes(text: str) -> bool:
@@ -96,7 +92,7 @@ class EmbeddingCard:
             fields = json.loads(text)
             if fields.pop("kind") != _KIND:
                 raise ValueError("it is of another kind")
-            for derived in ("sample_rate", "window_s", "hop_s"):
+            for derived in DERIVED:
                 fields.pop(derived)
             fields["sources"] = tuple(fields["sources"])
             card = cls(**fields)
@@ -107,3 +103,11 @@ class EmbeddingCard:
                 f"the card in '{origin}' cannot be read ({err}); "
                 "the file may come from another version of earmark"
             ) from err
+
+
+def derived_facts(extractor: Extractor) -> dict[str, float]:
+    """Return what follows from a front end, under the names in `DERIVED`."""
+    rate = extractor.sample_rate
+    return dict(
+        zip(DERIVED, (rate, extractor.window_length / rate, extractor.window_hop / rate), strict=True)
+    )

@@ -1,16 +1,17 @@
-"""Embeddings as jobs: one recording in, its .npz file out, a record of how it went; many at once."""
+"""Embeddings as jobs: one recording in, its file out, a record of how it went; many at once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from earmark.audio import open_audio
-from earmark.embedding import Embedder
+from earmark.embedding import Embedder, Embeddings
 from earmark.jobs import fault_of, run_each
 from earmark.npzfile import NpzWriter
 from earmark.pool import Progress, Work
@@ -28,7 +29,7 @@ class EmbedJob:
     name : str
         What messages call it.
     output : Path
-        The .npz file.
+        The file; .npz or, with the package pyarrow, .parquet.
     """
 
     source: str
@@ -69,33 +70,57 @@ class EmbedRecord:
     hopeless: bool = False
 
 
+def facts_of(embedder: Embedder) -> dict[str, Any]:
+    """Return what a file of embeddings says of them."""
+    return {
+        "model": embedder.card.name,
+        "embedding": embedder.embedding,
+        "window_s": embedder.window_s,
+        "hop_s": embedder.hop_s,
+    }
+
+
 def run_embed_job(embedder: Embedder, job: EmbedJob, progress: Progress) -> EmbedRecord:
     """Embed one recording and write its file; failures are returned, not raised.
 
-    The file holds ``embeddings``, float32, shape=(n, D), and ``times``, float64, shape=(n,): what each window
-    is centred on.  ``window_s``, ``hop_s``, ``duration``, ``model`` and ``embedding`` say what they are of.
+    An .npz file holds ``embeddings``, float32, shape=(n, D), and ``times``, float64, shape=(n,): what each
+    window is centred on.  ``window_s``, ``hop_s``, ``duration``, ``model`` and ``embedding`` say what they
+    are of.  A .parquet file is as in `earmark.parquetfile`.
     """
     try:
-        with open_audio(job.source, sample_rate=embedder.sample_rate) as audio, NpzWriter() as writer:
-            signal = Signal(audio, embedder.sample_rate)
-            n_windows = 0
-            for part in embedder.parts(signal):
-                writer.append("embeddings", part.values)
-                writer.append("times", part.times)
-                n_windows += len(part.times)
-                progress(signal.seconds, audio.duration)
-            facts = {
-                "window_s": np.array(embedder.window_s),
-                "hop_s": np.array(embedder.hop_s),
-                "duration": np.array(signal.seconds),
-                "model": np.array(embedder.card.name),
-                "embedding": np.array(embedder.embedding),
-            }
-            writer.save(job.output, facts)
+        with open_audio(job.source, sample_rate=embedder.sample_rate) as audio:
+            signal, n_windows = Signal(audio, embedder.sample_rate), 0
+
+            def parts() -> Iterator[Embeddings]:
+                nonlocal n_windows
+                for part in embedder.parts(signal):
+                    yield part
+                    n_windows += len(part.times)
+                    progress(signal.seconds, audio.duration)
+
+            write = _write_table if job.output.suffix.lower() == ".parquet" else _write_arrays
+            write(embedder, job, signal, parts())
             return EmbedRecord(signal.seconds, n_windows, tuple(audio.warnings))
     except Exception as err:  # a fault on one file must not end the others
         error, hopeless = fault_of(err, job.source, job.name)
         return EmbedRecord(error=error, hopeless=hopeless)
+
+
+def _write_arrays(embedder: Embedder, job: EmbedJob, signal: Signal, parts: Iterator[Embeddings]) -> None:
+    with NpzWriter() as writer:
+        for part in parts:
+            writer.append("embeddings", part.values)
+            writer.append("times", part.times)
+        facts = {**facts_of(embedder), "duration": signal.seconds}
+        writer.save(job.output, {name: np.array(value) for name, value in facts.items()})
+
+
+def _write_table(embedder: Embedder, job: EmbedJob, signal: Signal, parts: Iterator[Embeddings]) -> None:
+    from earmark.parquetfile import VectorTable
+
+    with VectorTable(job.output, embedder.dimension, facts_of(embedder)) as table:
+        for part in parts:
+            table.append(job.name, part)
 
 
 def run_embed_jobs(

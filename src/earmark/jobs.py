@@ -10,8 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from earmark.card import DecodeOptions
-from earmark.detector import Detector
+from earmark.detector import AnyOptions, Detector
 from earmark.errors import AudioError, EarmarkError
 from earmark.files import atomic_write
 from earmark.formats import dumps
@@ -55,14 +54,14 @@ class Settings:
     ----------
     model : str
         Name or path.
-    decode : mapping of str to DecodeOptions
+    decode : mapping of str to DecodeOptions or CourseOptions
         By label.
     write : mapping of str to mapping
         Options of the formats, by format.
     """
 
     model: str
-    decode: Mapping[str, DecodeOptions]
+    decode: Mapping[str, AnyOptions]
     write: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 

@@ -10,16 +10,23 @@ import os
 import sys
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import onnxruntime as ort
 
-from earmark.card import METADATA_KEY
+from earmark.card import METADATA_KEY, card_kind
 from earmark.errors import ConfigError, ModelError
 from earmark.releases import PUBLISHED
 
 DEFAULT_MODEL = "detector"
+DEFAULT_EMBEDDER = "embedder"
 _SUFFIX = ".onnx"
+# What models of a kind of card do, and the command for them.
+_USES = {
+    "embedding": ("gives embeddings", "embed --model"),
+    "classifier": ("tells classes of recordings", "classify"),
+}
+_OTHER_USE = ("marks recordings", "detect --model")
 
 
 class ModelFile(NamedTuple):
@@ -150,6 +157,14 @@ def _open_session(data: bytes, origin: str, threads: int, blocked: bool) -> ort.
         raise ModelError(
             f"'{origin}' is no ONNX model that can be run ({one_line(err)}); it may be damaged: get it again"
         ) from err
+
+
+def refuse_kind(file: ModelFile, lacks: str) -> NoReturn:
+    """Raise `ModelError`: a model of this kind `lacks` what is wanted, e.g. ``"gives no embeddings"``."""
+    does, command = _USES.get(card_kind(file.card) or "", _OTHER_USE)
+    raise ModelError(
+        f"model '{file.origin}' {does} and {lacks}; use it with: earmark {command} {file.origin}"
+    )
 
 
 def one_line(err: Exception) -> str:

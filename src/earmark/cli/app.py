@@ -23,6 +23,8 @@ from earmark.errors import ConfigError, EarmarkError, ModelError
 COMMANDS = {
     "detect": "Mark speech and music in recordings.",
     "embed": "Turn recordings into embeddings, for classifiers of one's own.",
+    "fit": "Learn to tell classes of your own apart. [dim]Needs the extra 'train'.[/dim]",
+    "classify": "Tell which of your own classes recordings are of, or mark them along each.",
     "convert": "Convert annotations from one format to another.",
     "score": "Score annotations against references.",
     "mix": "Make programmes with exact labels out of speech and music files.",
@@ -32,10 +34,11 @@ COMMANDS = {
     "bench": "Measure a detector, or run the tables of papers.",
     "datasets": "List the datasets, say where to get them, and check copies.",
 }
-# Packages of the extra `train`, by the names they are imported under.
-_TRAIN_PACKAGES = {
-    *("torch", "onnx", "onnxscript", "h5py", "pyworld", "pkg_resources", "tomli"),
-    *("sklearn", "matplotlib"),
+# The extras that bring in packages, which go by the names they are imported under.
+_EXTRAS = {
+    **dict.fromkeys(("torch", "onnx", "onnxscript", "h5py", "pyworld", "pkg_resources", "tomli"), "train"),
+    **dict.fromkeys(("sklearn", "matplotlib"), "train"),
+    "pyarrow": "batch",
 }
 
 # Newer releases of Typer carry a click of their own, older ones import it: this names either's class.
@@ -120,9 +123,9 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(f"cannot write: {err.strerror or err}", 1, color)
     except ModuleNotFoundError as err:
         package = (err.name or "").partition(".")[0]
-        if package not in _TRAIN_PACKAGES:
+        if package not in _EXTRAS:
             raise
-        advice = "run: pip install 'earmark[train]'"
+        advice = f"run: pip install 'earmark[{_EXTRAS[package]}]'"
         return _fail(f"this needs the package '{package}', which is not installed; {advice}", 2, color)
     except (_Interrupted, typer.Abort) as err:
         return _fail(": ".join(["interrupted", *map(str, err.args)]), 130, color)

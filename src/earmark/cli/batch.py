@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from typing import Protocol, TypeVar
+
+import typer
 
 from earmark.detector import Detector
 from earmark.errors import EarmarkError
@@ -58,21 +60,14 @@ class Batch:
 
     def run(self, todo: Sequence[Job], detector: Detector, processes: int) -> None:
         """Do the jobs; a recording that fails is told and counted."""
-        with AudioProgress(
-            [size_of(job.source) for job in todo], show=not self._quiet, color=self._color
-        ) as progress:
+        with working(todo, show=not self._quiet, color=self._color) as progress:
             records = run_jobs(
                 todo, self._settings, processes=processes, progress=progress.advance, detector=detector
             )
-            try:
-                with closing(records):
-                    for job, record in in_order(todo, records, progress):
-                        with progress.hidden() if self._says(record) else nullcontext():
-                            self._tell(job, record)
-            except KeyboardInterrupt as err:
-                if len(todo) == 1:
-                    raise
-                raise KeyboardInterrupt(f"{progress.finished} of {len(todo)} files are done") from err
+            with closing(records):
+                for job, record in in_order(todo, records, progress):
+                    with progress.hidden() if self._says(record) else nullcontext():
+                        self._tell(job, record)
         if not self._quiet and self._output not in (None, "-") and (self.tally.files or self.tally.skipped):
             self._console.print(self.tally.line(progress.elapsed), soft_wrap=True)
 
@@ -118,6 +113,9 @@ class AnyJob(Protocol):
     """What is done with one recording."""
 
     @property
+    def source(self) -> str: ...
+
+    @property
     def name(self) -> str: ...
 
 
@@ -136,6 +134,27 @@ class AnyRecord(Protocol):
 
 _Job = TypeVar("_Job", bound=AnyJob)
 _Record = TypeVar("_Record", bound=AnyRecord)
+
+
+@contextmanager
+def working(todo: Sequence[AnyJob], *, show: bool, color: bool) -> Iterator[AudioProgress]:
+    """Show how jobs go; one that is interrupted tells how many are done."""
+    with AudioProgress([size_of(job.source) for job in todo], show=show, color=color) as progress:
+        try:
+            yield progress
+        except KeyboardInterrupt as err:
+            if len(todo) == 1:
+                raise
+            raise KeyboardInterrupt(f"{progress.finished} of {len(todo)} files are done") from err
+
+
+def end(n_failed: int, n_all: int, *, color: bool) -> None:
+    """End a command with its exit code; failures among several files are counted."""
+    if not n_failed:
+        return
+    if n_all > 1:
+        print_error(f"{n_failed} of {n_all} files failed", color=color)
+    raise typer.Exit(1)
 
 
 def in_order(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from earmark.card import DecodeOptions, ModelCard
     from earmark.catalogue import AnyCard
+    from earmark.classifiercard import ClassifierCard
     from earmark.embeddingcard import EmbeddingCard
     from earmark.patchcard import PatchCard
 
@@ -119,6 +120,7 @@ def _size(name_or_path: str) -> str:
 
 
 def _print_card(card: AnyCard, size: str) -> None:
+    from earmark.classifiercard import ClassifierCard
     from earmark.embeddingcard import EmbeddingCard
     from earmark.patchcard import PatchCard
     from earmark.terminal import make_console
@@ -132,22 +134,25 @@ def _print_card(card: AnyCard, size: str) -> None:
     if isinstance(card, EmbeddingCard):
         facts.add_row("embeddings", ", ".join(f"{name} ({n})" for name, n in card.embeddings.items()))
     else:
-        facts.add_row("labels", ", ".join(card.labels))
+        facts.add_row("classes" if isinstance(card, ClassifierCard) else "labels", ", ".join(card.labels))
     facts.add_row("licence", card.licence)
     facts.add_row("size", size)
-    if isinstance(card, EmbeddingCard):
-        facts.add_row("input", _embedding_input(card))
-        console.print(facts)
+    decoding = None
+    if isinstance(card, EmbeddingCard | ClassifierCard):
+        facts.add_row("input", _window_input(card))
+        if isinstance(card, ClassifierCard):
+            facts.add_row("embedding", f"'{card.embedding}' of {card.backbone}, {card.dimension} numbers")
+            facts.add_row("classifier", f"{card.head}, fusion {card.fusion}")
+    elif isinstance(card, PatchCard):
+        _add_rows(facts, _patch_facts(card))
+        decoding = _patch_decoding(card)
     else:
-        for name, value in _patch_facts(card) if isinstance(card, PatchCard) else _stream_facts(card):
-            facts.add_row(name, value)
-        console.print(facts)
+        _add_rows(facts, _stream_facts(card))
+        decoding = _threshold_table(card.labels, card.decode)
+    console.print(facts)
+    if decoding is not None:
         console.print()
-        console.print(
-            _patch_decoding(card)
-            if isinstance(card, PatchCard)
-            else _threshold_table(card.labels, card.decode)
-        )
+        console.print(decoding)
     if card.sources:
         keys = list(dict.fromkeys(key for source in card.sources for key in source))
         sources = _table(*("source" if key == "name" else key for key in keys))
@@ -162,6 +167,11 @@ def _print_card(card: AnyCard, size: str) -> None:
                 table.add_row(path, value)
             console.print()
             console.print(table)
+
+
+def _add_rows(table: Table, rows: Iterable[tuple[str, str]]) -> None:
+    for row in rows:
+        table.add_row(*row)
 
 
 def _stream_facts(card: ModelCard) -> Iterator[tuple[str, str]]:
@@ -204,7 +214,7 @@ def _patch_facts(card: PatchCard) -> Iterator[tuple[str, str]]:
     yield "context", "the patch" if streams else "the whole recording: it cannot stream"
 
 
-def _embedding_input(card: EmbeddingCard) -> str:
+def _window_input(card: EmbeddingCard | ClassifierCard) -> str:
     extractor = card.extractor()
     rate = extractor.sample_rate
     return (

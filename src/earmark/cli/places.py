@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from earmark.errors import EarmarkError
+from earmark.errors import ConfigError, EarmarkError
 
 if TYPE_CHECKING:
     from earmark.inputs import Input
@@ -26,6 +26,20 @@ def make_folders(folders: Iterable[Path]) -> None:
             raise EarmarkError(
                 f"'{folder}' cannot be written: {err.strerror}; choose another folder"
             ) from err
+
+
+def check_jobs(jobs: int | None) -> None:
+    """Refuse an impossible number of jobs."""
+    if jobs is not None and jobs < 1:
+        raise ConfigError(f"--jobs {jobs}: give 1 or more")
+
+
+def check_standard_input(recordings: Sequence[Input]) -> None:
+    """Refuse standard input among other recordings."""
+    if len(recordings) > 1 and any(item.source == "-" for item in recordings):
+        raise ConfigError(
+            "standard input (-) can be read only alone; give the other recordings in a run of their own"
+        )
 
 
 def shown_name(item: Input) -> str:

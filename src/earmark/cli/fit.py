@@ -1,0 +1,160 @@
+"""`earmark fit`: a classifier of one's own, and how right it will be."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from earmark.errors import ConfigError
+
+if TYPE_CHECKING:
+    from earmark.train.fitting.report import Report
+
+_HEADS, _FUSIONS = ("svm", "d128", "d512"), ("late", "early")
+_DATA = "Folder of class folders (CLASS/FILE or CLASS/GROUP/FILE), or CSV: path,label[,group][,start,end]."
+# Columns of tables that are not shown on a terminal.
+_WIDE = 160
+
+
+def fit(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help=_DATA, show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL.onnx", help="The model to write.")],
+    backbone: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="Model for embeddings (see: earmark models). [dim]\\[default: embedder][/dim]",
+        ),
+    ] = None,
+    embedding: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which one, of a backbone that has several.")
+    ] = None,
+    hop: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S", help="From one window to the next, seconds; the backbone's own if not given."
+        ),
+    ] = None,
+    head: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="svm, d128 or d512; may be repeated. [dim]\\[default: all][/dim]"),
+    ] = None,
+    fusion: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="late or early; may be repeated. [dim]\\[default: both][/dim]"),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Parts tested in turn. [dim]\\[default: 5, or fewer][/dim]"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Another seed makes other folds.")] = 0,
+    quick: Annotated[bool, typer.Option("--quick", help="A first look: three folds, svm alone.")] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write report.html, report.json, files.csv and pictures here."),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            metavar="N",
+            help="Recordings embedded at a time. [dim]\\[default: one per core][/dim]",
+        ),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing but warnings and errors.")
+    ] = False,
+    no_color: Annotated[
+        bool, typer.Option("--no-color", help="No colours; so does the variable NO_COLOR.")
+    ] = False,
+) -> None:
+    """Learn to tell your own classes apart, say how right that is, and write one model file.
+
+    Recordings of one group are never learned and tested at once. Embeddings are kept: an interrupted run goes
+    on where it was. Use the model with: earmark classify MODEL.onnx INPUT
+    """
+    heads = _chosen("--head", head, _HEADS)
+    fusions = _chosen("--fusion", fusion, _FUSIONS)
+    for name, value, least in (("--jobs", jobs, 1), ("--folds", folds, 2), ("--seed", seed, 0)):
+        if value is not None and value < least:
+            raise ConfigError(f"{name} {value}: give {least} or more")
+    if output.suffix.lower() != ".onnx" or output.is_dir():
+        raise ConfigError(f"--output {output}: give a file that ends in .onnx")
+    if report is not None and report.exists() and not report.is_dir():
+        raise ConfigError(f"--report {report}: that is a file; give a folder")
+    # Imported late: they bring in torch.
+    from earmark.cli.places import make_folders
+    from earmark.embedjobs import EmbedSettings
+    from earmark.modelfile import DEFAULT_EMBEDDER
+    from earmark.pool import usable_cores
+    from earmark.terminal import print_warning
+    from earmark.train.fitting.run import FitSettings, fit_classifier
+
+    make_folders({output.parent, *([] if report is None else [report])})
+    vectors = EmbedSettings(backbone or DEFAULT_EMBEDDER, embedding, hop)
+    settings = FitSettings(vectors, heads, fusions, folds, seed, quick, jobs or usable_cores())
+    with _status(quiet, not no_color) as tell:
+        try:
+            fitted = fit_classifier(
+                data, settings, tell=tell, warn=lambda text: print_warning(text, color=not no_color)
+            )
+        except KeyboardInterrupt as err:
+            raise KeyboardInterrupt("embeddings are kept; the next run goes on from there") from err
+        fitted.write(output)
+        if report is not None:
+            tell("writing the report")
+            _write(report, fitted.report)
+    if not quiet:
+        _show(fitted.report, output, report, not no_color)
+
+
+def _chosen(option: str, given: list[str] | None, known: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = [name for name in given or () if name not in known]
+    if unknown:
+        raise ConfigError(f"{option} {unknown[0]}: choose one of {', '.join(known)}")
+    return tuple(name for name in known if name in (given or ()))
+
+
+@contextmanager
+def _status(quiet: bool, color: bool) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal what is being done."""
+    from earmark.terminal import make_console
+
+    if quiet:
+        yield lambda text: None
+        return
+    with make_console(sys.stderr, color=color).status("") as shown:
+        yield shown.update
+
+
+def _write(folder: Path, report: Report) -> None:
+    from earmark.files import atomic_write
+    from earmark.train.fitting.page import make_page
+    from earmark.train.fitting.pictures import draw_confusion, draw_curve
+    from earmark.train.fitting.report import write_answers, write_json
+
+    write_json(folder / "report.json", report)
+    write_answers(folder / "files.csv", report)
+    with atomic_write(folder / "report.html") as page:
+        page.write(make_page(report))
+    for name, picture in (("confusion", draw_confusion(report)), ("learning-curve", draw_curve(report))):
+        with atomic_write(folder / f"{name}.png", binary=True) as file:
+            file.write(picture)
+
+
+def _show(report: Report, output: Path, folder: Path | None, color: bool) -> None:
+    from earmark.terminal import make_console
+    from earmark.train.fitting.summary import print_summary
+
+    console = make_console(color=color)
+    if not console.is_terminal:
+        console = make_console(color=color, width=_WIDE)
+    print_summary(console, report)
+    also = "" if folder is None else f" and {folder / 'report.html'}"
+    console.print(f"wrote {output}{also}; use it with: earmark classify {output} INPUT", soft_wrap=True)

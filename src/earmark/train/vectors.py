@@ -1,0 +1,273 @@
+"""Embeddings of recordings, computed once, kept on disk and found again by content.
+
+A file's vectors are kept as soon as they are there, so that an interruption costs the files under work and no
+more.  They are found by the SHA-256 of the file's bytes and of the model's: a file may be moved or renamed.
+The folder may be removed at any time; what was in it is computed again::
+
+    files.jsonl                   path, size, time and SHA-256 of the files seen, so that none is read twice
+    1f0c36a8b2d95e47/             a model, one of its embeddings and a hop
+        3b/3b0c...e1.npy          a whole file, float32, shape=(n, D)
+        3b/3b0c...e1-500-2750.npy from 0.5 to 2.75 seconds of it
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from earmark import __version__
+from earmark.audio import open_audio
+from earmark.embedding import Embedder, Embeddings, FloatArray
+from earmark.embedjobs import EmbedSettings
+from earmark.errors import AudioError, EarmarkError
+from earmark.files import atomic_write
+from earmark.jobs import fault_of, run_each
+from earmark.modelfile import read_model
+from earmark.pool import Progress, Work
+from earmark.samples import Signal
+from earmark.train.excerpts import Excerpt, Reader, passes
+
+# Files that are done, and of how many.
+Report = Callable[[int, int], None]
+
+_READ_BYTES = 1 << 20
+# Regions may end this much behind the recording, whose length headers round, seconds.
+_LATE_S = 0.5
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be computed again; it need not exist.
+
+    It is what the variable EARMARK_CACHE says, or ``earmark`` in the folder for caches of programs:
+    ``~/.cache`` or XDG_CACHE_HOME, on macOS ``~/Library/Caches``, on Windows LOCALAPPDATA (there
+    ``earmark/cache``).
+    """
+    own = os.environ.get("EARMARK_CACHE")
+    if own:
+        return Path(own)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "earmark" / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "earmark"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "earmark"
+
+
+class Problem(NamedTuple):
+    """A recording that has no vectors, and why, one line."""
+
+    excerpt: Excerpt
+    why: str
+
+
+class _Job(NamedTuple):
+    """A file, what is wanted of it, and where the vectors go."""
+
+    path: str
+    wanted: dict[Excerpt, Path]
+
+
+class _Outcome(NamedTuple):
+    """Why regions have no vectors; `fault` is that of all that are in neither, and of the other files, too,
+    if it is hopeless."""
+
+    failed: dict[Excerpt, str]
+    fault: str = ""
+    hopeless: bool = False
+
+
+class VectorStore:
+    """Vectors of recordings by one model, kept in a folder; several processes may use it at a time.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made when something is kept; see `cache_folder`.
+    settings : EmbedSettings
+        Which model, embedding and hop.
+
+    Attributes
+    ----------
+    embedder : Embedder
+
+    Raises
+    ------
+    ModelError, ConfigError
+        As `Embedder` does.
+    """
+
+    def __init__(self, folder: str | Path, settings: EmbedSettings) -> None:
+        self.embedder = Embedder(settings.model, settings.embedding, settings.hop)
+        self._settings = settings
+        self._root = Path(folder)
+        model = hashlib.sha256(read_model(settings.model)).hexdigest()
+        identity = json.dumps([__version__, model, self.embedder.embedding, self.embedder.hop_s])
+        self.folder = self._root / hashlib.sha256(identity.encode()).hexdigest()[:16]
+        self._digests = self._remembered()
+
+    def digest(self, path: str) -> str:
+        """Return the SHA-256 of a file's bytes, remembered while its size and time stay as they are.
+
+        Raises
+        ------
+        AudioError
+            If the file cannot be read.
+        """
+        whole = os.path.abspath(path)
+        try:
+            found = os.stat(whole)
+            key = (whole, found.st_size, found.st_mtime_ns)
+            if key not in self._digests:
+                self._digests[key] = _sha256(whole)
+                self._remember([*key, self._digests[key]])
+        except OSError as err:
+            raise AudioError(f"'{path}' cannot be read ({err.strerror or err}); check the path") from err
+        return self._digests[key]
+
+    def add(
+        self, excerpts: Iterable[Excerpt], jobs: int = 1, report: Report = lambda done, total: None
+    ) -> list[Problem]:
+        """Compute and keep the vectors that are missing.
+
+        Parameters
+        ----------
+        excerpts : iterable of Excerpt
+            Those of one file are read together, once if they do not overlap.
+        jobs : int
+            Processes.
+        report : callable
+            Called with the number of files that are done, and of how many.
+
+        Returns
+        -------
+        list of Problem
+            What has no vectors; all else has.
+
+        Raises
+        ------
+        EarmarkError
+            If the folder cannot be written.
+        """
+        problems: list[Problem] = []
+        wanted = list(dict.fromkeys(excerpts))
+        by_file: dict[str, dict[Excerpt, Path]] = defaultdict(dict)
+        for excerpt in wanted:
+            try:
+                place = self._place(excerpt)
+            except AudioError as err:
+                problems.append(Problem(excerpt, fault_of(err, excerpt.path, excerpt.path)[0]))
+                continue
+            if not place.exists():
+                by_file[excerpt.path][excerpt] = place
+        todo = [_Job(path, places) for path, places in by_file.items()]
+        here, make_work = partial(_run, self.embedder), partial(_make_work, self._settings)
+        with closing(
+            run_each(todo, here, make_work, partial(_Outcome, {}), jobs, lambda *_: None)
+        ) as results:
+            for done, (which, outcome) in enumerate(results, start=1):
+                if outcome.hopeless:
+                    raise EarmarkError(outcome.fault)
+                for excerpt, place in todo[which].wanted.items():
+                    if not place.exists():
+                        problems.append(Problem(excerpt, outcome.failed.get(excerpt, outcome.fault)))
+                report(done, len(todo))
+        order = {excerpt: i for i, excerpt in enumerate(wanted)}
+        return sorted(problems, key=lambda problem: order[problem.excerpt])
+
+    def get(self, excerpt: Excerpt) -> FloatArray:
+        """Return the vectors of a recording that was added, float32, shape=(n, D), n at least 1.
+
+        Raises
+        ------
+        EarmarkError
+            If they are not there.
+        """
+        try:
+            return np.asarray(np.load(self._place(excerpt), allow_pickle=False))
+        except (OSError, ValueError, EOFError) as err:
+            raise EarmarkError(
+                f"no vectors of '{excerpt}' in '{self._root}' ({err}); start again to compute them"
+            ) from err
+
+    def _place(self, excerpt: Excerpt) -> Path:
+        digest = self.digest(excerpt.path)
+        name = digest
+        if excerpt.start or excerpt.end is not None:
+            end = "" if excerpt.end is None else round(1000 * excerpt.end)
+            name = f"{digest}-{round(1000 * excerpt.start)}-{end}"
+        return self.folder / digest[:2] / f"{name}.npy"
+
+    def _remembered(self) -> dict[tuple[str, int, int], str]:
+        """Return the digests of the files seen; lines that were cut short are left out."""
+        try:
+            text = (self._root / "files.jsonl").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return {}
+        digests = {}
+        for line in text.splitlines():
+            try:
+                path, size, time, digest = json.loads(line)
+            except ValueError:
+                continue
+            digests[path, size, time] = digest
+        return digests
+
+    def _remember(self, row: Sequence[object]) -> None:
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+            with (self._root / "files.jsonl").open("a", encoding="utf-8") as file:
+                # One write, so that lines of several processes stay whole.
+                file.write(f"{json.dumps(row)}\n")
+        except OSError as err:
+            raise EarmarkError(
+                f"the cache '{self._root}' cannot be written ({err.strerror or err}); free some space, or "
+                "name another folder by the variable EARMARK_CACHE"
+            ) from err
+
+
+def _sha256(path: str) -> str:
+    found = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(_READ_BYTES):
+            found.update(block)
+    return found.hexdigest()
+
+
+def _run(embedder: Embedder, job: _Job, progress: Progress) -> _Outcome:
+    """Embed what is wanted of a file; failures are returned, not raised."""
+    failed: dict[Excerpt, str] = {}
+    try:
+        for regions in passes(job.wanted):
+            with open_audio(job.path, sample_rate=embedder.sample_rate) as audio:
+                reader = Reader(iter(audio))
+                for excerpt in regions:
+                    if why := _keep(embedder, reader, excerpt, job.wanted[excerpt]):
+                        failed[excerpt] = why
+    except Exception as err:  # a fault on one file must not end the others
+        return _Outcome(failed, *fault_of(err, job.path, job.path))
+    return _Outcome(failed)
+
+
+def _keep(embedder: Embedder, reader: Reader, excerpt: Excerpt, place: Path) -> str:
+    """Write the vectors of the region that comes next; return why there are none."""
+    rate = embedder.sample_rate
+    start, end = round(excerpt.start * rate), None if excerpt.end is None else round(excerpt.end * rate)
+    vectors = Embeddings.concatenate(list(embedder.parts(Signal(reader.span(start, end), rate)))).values
+    if (end is not None and reader.n_samples < end - _LATE_S * rate) or not len(vectors):
+        return f"the recording ends at {reader.n_samples / rate:.2f} s, before the end of the region"
+    with atomic_write(place, binary=True) as file:
+        np.save(file, vectors)
+    return ""
+
+
+def _make_work(settings: EmbedSettings) -> Work[_Job, _Outcome]:
+    return partial(_run, Embedder(settings.model, settings.embedding, settings.hop))
