@@ -61,14 +61,15 @@ def by_group(figures: list[dict[str, Any]]) -> str:
 
 def by_row(report: dict[str, Any]) -> str:
     """One system of a paper's table a row, as it is configured now: ours and, in brackets, the paper's."""
+    from earmark.datasets.tasks import dataset_of
     from earmark.train.experiments import read_experiment
     from earmark.train.experiments.prepared import Prepared
 
     experiment = read_experiment(HERE / "tables" / f"{report['table']}.toml")
     rows = []
-    for dataset, noise in product(experiment.data, ("", *experiment.noise)):
-        prepared = Prepared(experiment, dataset, (), noise=noise)
-        for row in experiment.rows:
+    for data, noise in product(experiment.data, ("", *experiment.noise)):
+        prepared = Prepared(experiment.on(data), dataset_of(data), (), noise=noise)
+        for row in prepared.experiment.rows:
             wanted = (row.name, prepared.setup(row))
             own = [r["figures"] for r in report["results"] if (r["row"], r["setup"]) == wanted]
             if own:

@@ -11,10 +11,12 @@ from earmark.datasets import DATASETS, Clip
 from earmark.datasets.dataset import Dataset
 from earmark.datasets.mixtures import Mixture
 from earmark.datasets.published import FOLDER, assign, folds_of, located
+from earmark.datasets.tasks import TASKS, dataset_of
 from earmark.errors import ConfigError
 from earmark.train.experiments.example import Example, Split
 from earmark.train.experiments.protocol import Protocol
-from earmark.train.experiments.table import Experiment, Row
+from earmark.train.experiments.rows import Row
+from earmark.train.experiments.table import Experiment
 
 # What a quick run leaves of each class in each part, and of the epochs: enough to see that a table runs.
 _QUICK_EXAMPLES, _QUICK_EPOCHS = 6, 2
@@ -27,10 +29,10 @@ class Prepared:
     Parameters
     ----------
     experiment : Experiment
-        Of a quick run, with fewer epochs.
+        As it is on these data, see `Experiment.on`; of a quick run, with fewer epochs.
     dataset : str
     clips : tuple of Clip
-        Of that dataset.
+        Of that dataset, or of the experiment's task in it.
     quick : bool
         Whether only a few recordings of each part are taken.
     problems : tuple of str
@@ -52,7 +54,15 @@ class Prepared:
     @property
     def data(self) -> str:
         """What it is run on, in words."""
+        if self.experiment.protocol.task:
+            return f"{self.experiment.protocol.task} of {self.dataset}"
         return f"{self.dataset} with noise of {self.noise}" if self.noise else self.dataset
+
+    @property
+    def is_published(self) -> bool:
+        """Whether that is the paper's."""
+        where = self.dataset if self.experiment.protocol.task else self.data
+        return where in self.experiment.published_on
 
     def origin(self, label: str) -> Dataset[Clip]:
         """Return the dataset that the clips of a class are of."""
@@ -72,21 +82,20 @@ class Prepared:
             raise ConfigError(f"'{self.experiment.name}' has no row '{unknown[0]}'; its rows are {rows}")
         return [row for row in self.experiment.rows if not names or row.name in names]
 
-    def split(self, repetition: int) -> Split:
-        """Return the parts of a repetition, counted from 0."""
+    def split(self, repetition: int, share: float = 1.0) -> Split:
+        """Return the parts of a repetition, counted from 0, with a share of the training part."""
         listed = self.mixtures[repetition] if self.mixtures else None
-        split = self.experiment.protocol.split(self.clips, repetition, listed)
+        split = self.experiment.protocol.split(self.clips, repetition, listed, share)
         return Split(*map(_few, (split.train, split.validation, split.test))) if self.quick else split
 
     def setup(self, row: Row) -> dict[str, Any]:
         """Return everything a row's result depends on, as JSON has it."""
+        protocol = asdict(self.experiment.protocol)
+        task = protocol.pop("task")
         setup: dict[str, Any] = {
-            "data": self.dataset,
-            "protocol": asdict(self.experiment.protocol),
-            "features": asdict(row.extractor),
-            "model": row.model,
-            "signal": asdict(row.signal),
-            "fit": asdict(row.fit),
+            "data": task or self.dataset,
+            "protocol": protocol,
+            **row.setup(),
             "quick": self.quick,
         }
         if self.mixtures:
@@ -102,21 +111,30 @@ class Prepared:
 def prepare(experiment: Experiment, folder: Path, on: str | None = None, quick: bool = False) -> Prepared:
     """Find the data of an experiment, see `find_data`; of a quick run, cut its trainings short."""
     found, noise = find_data(experiment, folder, on), ""
+    experiment = experiment.on(found.name)
     if experiment.noise and found.dataset not in experiment.noise:
-        other = _first(experiment.noise, folder, experiment.protocol)
+        other = _first(experiment.noise, folder, experiment)
         noise, problems = other.dataset, (*found.problems, *other.problems)
         clips = [c for c in found.clips if c.label != "noise"] + [
             c for c in other.clips if c.label == "noise"
         ]
         found = found._replace(clips=tuple(clips), problems=problems)
     if quick:
-        experiment = replace(experiment, rows=tuple(map(_shortened, experiment.rows)))
+        rows = tuple(row.shortened(_QUICK_EPOCHS) for row in experiment.rows)
+        experiment = replace(experiment, rows=rows)
     return Prepared(experiment, found.dataset, found.clips, quick, found.problems, found.mixtures, noise)
 
 
 class Found(NamedTuple):
-    """A dataset that an experiment runs on: name, clips, what is wrong with the copy, mixtures by fold."""
+    """What an experiment runs on.
 
+    name, dataset : what the experiment calls it, and the dataset that it is, or is a task of.
+    clips : of that.
+    problems : what is wrong with the copy.
+    mixtures : by fold, where they are published.
+    """
+
+    name: str
     dataset: str
     clips: tuple[Clip, ...]
     problems: tuple[str, ...]
@@ -134,30 +152,38 @@ def find_data(experiment: Experiment, folder: Path, on: str | None = None) -> Fo
     ConfigError
         If none of them is, the experiment has no such dataset, or published folds do not fit it.
     """
-    unknown = [name for name in (*experiment.data, *experiment.noise) if name not in DATASETS]
+    names = {name: dataset_of(name) for name in (*experiment.data, *experiment.noise)}
+    unknown = [name for name, dataset in names.items() if dataset not in DATASETS]
     if unknown:
         raise ConfigError(
             f"data of '{experiment.name}' names '{unknown[0]}', which is no dataset; see 'earmark datasets'"
         )
-    if on is not None and on not in experiment.data:
+    wanted = tuple(name for name in experiment.data if on in (None, name)) or tuple(
+        name for name in experiment.data if names[name] == on
+    )
+    if not wanted:
         raise ConfigError(f"'{experiment.name}' does not run on '{on}'; choose {', '.join(experiment.data)}")
-    return _first(experiment.data if on is None else (on,), folder, experiment.protocol)
+    return _first(wanted, folder, experiment)
 
 
-def _first(names: tuple[str, ...], folder: Path, protocol: Protocol) -> Found:
-    """Return the first dataset that is in a folder."""
+def _first(names: tuple[str, ...], folder: Path, experiment: Experiment) -> Found:
+    """Return the first dataset, or task, that is in a folder."""
     for name in names:
-        copy = DATASETS[name].find(folder)
+        dataset = dataset_of(name)
+        copy = DATASETS[dataset].find(folder)
         if copy is not None:
             clips = tuple(clip for clip in copy.read() if isinstance(clip, Clip))
             if not clips:
                 raise ConfigError(
                     f"'{copy.root}' holds no clips of one class each; they are what tables take"
                 )
-            return _in_folds(Found(name, clips, tuple(copy.check())), copy.root, protocol)
-    sources = " ".join(f"{name}: {DATASETS[name].source}" for name in names)
-    get = "get one of them" if len(names) > 1 else "get it"
-    raise ConfigError(f"'{folder}' has no {' or '.join(names)}; {get}. {sources}")
+            if name in TASKS:
+                clips = tuple(TASKS[name].of(clips))
+            return _in_folds(Found(name, dataset, clips, tuple(copy.check())), copy.root, experiment.protocol)
+    datasets = list(dict.fromkeys(map(dataset_of, names)))
+    sources = " ".join(f"{name}: {DATASETS[name].source}" for name in datasets)
+    get = "get one of them" if len(datasets) > 1 else "get it"
+    raise ConfigError(f"'{folder}' has no {' or '.join(datasets)}; {get}. {sources}")
 
 
 def _in_folds(found: Found, root: Path, protocol: Protocol) -> Found:
@@ -178,7 +204,3 @@ def _few(part: tuple[Example, ...]) -> tuple[Example, ...]:
     """Keep the first examples of each class."""
     labels = sorted({example.label for example in part})
     return tuple(e for label in labels for e in [x for x in part if x.label == label][:_QUICK_EXAMPLES])
-
-
-def _shortened(row: Row) -> Row:
-    return replace(row, fit=replace(row.fit, epochs=_QUICK_EPOCHS))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,11 @@ from earmark.train.experiments.results import (
     find_result,
     read_results,
 )
+from earmark.train.experiments.rows import NetworkRow, Row, TrivialRow, VectorRow
 from earmark.train.experiments.scores import PatchScores
+from earmark.train.experiments.shallow import run_trivial, run_vectors
 from earmark.train.experiments.store import FeatureStore
-from earmark.train.experiments.table import Experiment, Row
+from earmark.train.experiments.table import Experiment
 from earmark.train.models import count_parameters
 
 Tell = Callable[[str], None]
@@ -69,12 +71,14 @@ def run_experiment(
     tell : callable
         Told what is being done.
     warn : callable
-        Told at the beginning what is wrong with the copy of the dataset.
+        Told at the beginning what is wrong with the copy of the dataset, and which rows stay open as they
+        lack something.
 
     Returns
     -------
     dict
-        ``data``, ``quick``, the ``problems`` of the copy, and the ``results`` of the table as it is now;
+        ``on``, what of its data it was run on, ``data``, the same in words; whether that ``is_published``;
+        ``quick``, the ``problems`` of the copy, and the ``results`` of the table as it is now;
         `out` keeps those of other data and of earlier versions, too.
 
     Raises
@@ -85,25 +89,42 @@ def run_experiment(
     prepared = prepare(experiment, data, on, quick)
     for problem in prepared.problems:
         warn(f"{prepared.dataset} in '{data}': {problem}")
-    chosen = prepared.rows(list(rows))
+    chosen = _at_hand(prepared.rows(list(rows)), warn)
     setups = {row.name: prepared.setup(row) for row in prepared.experiment.rows}
-    splits = [prepared.split(repetition) for repetition in range(prepared.repetitions)]
+    repetitions, shares = range(prepared.repetitions), {row.share for row in chosen}
+    splits = {(share, r): prepared.split(r, share) for share in shares for r in repetitions}
     report = read_results(out, experiment.name)
-    turns = [(repetition, row) for repetition in range(len(splits)) for row in chosen]
+    turns = [(repetition, row) for repetition in repetitions for row in chosen]
     if place.drop_features:  # each row as a whole, so that its features are not there for long
-        turns = [(repetition, row) for row in chosen for repetition in range(len(splits))]
+        turns = [(repetition, row) for row in chosen for repetition in repetitions]
     turns = [(r, row) for r, row in turns if find_result(report, row.name, setups[row.name], r) is None]
     for at, (repetition, row) in enumerate(turns, start=1):
-        setup, title = setups[row.name], f"{row.name}, {repetition + 1} of {experiment.protocol.repetitions}"
-        result = run_row(row, splits[repetition], experiment, repetition, place, setup, title, tell)
+        setup, split = setups[row.name], splits[row.share, repetition]
+        title = f"{row.name}, {repetition + 1} of {prepared.experiment.protocol.repetitions}"
+        result = run_row(row, split, prepared.experiment, repetition, place, setup, title, tell)
         result = {"row": row.name, "repetition": repetition, **result, "setup": setup}
         report = add_result(out, experiment.name, result, place.runs / "results.lock")
-        folder = _store(place, row).folder
-        if place.drop_features and all(_store(place, later).folder != folder for _, later in turns[at:]):
+        later = [_features(place, other) for _, other in turns[at:]]
+        folder = _features(place, row)
+        if place.drop_features and folder is not None and folder not in later:
             shutil.rmtree(folder)
-    found = [r for r in report["results"] if setups.get(r["row"]) == r["setup"]]
-    problems = list(prepared.problems)
-    return {"data": prepared.data, "quick": quick, "problems": problems, "results": found}
+    return {
+        "on": prepared.experiment.protocol.task or prepared.dataset,
+        "data": prepared.data,
+        "is_published": prepared.is_published,
+        "quick": quick,
+        "problems": list(prepared.problems),
+        "results": [r for r in report["results"] if setups.get(r["row"]) == r["setup"]],
+    }
+
+
+def _at_hand(rows: Sequence[Row], warn: Tell) -> list[Row]:
+    """Return the rows that have all they need, and tell of the others, in a line for each thing they lack."""
+    lacks = {row.name: row.lacks() for row in rows}
+    for what in dict.fromkeys(filter(None, lacks.values())):
+        names = [f"'{name}'" for name, lack in lacks.items() if lack == what]
+        warn(f"{', '.join(names)} {'stay' if len(names) > 1 else 'stays'} open: {what}")
+    return [row for row in rows if not lacks[row.name]]
 
 
 def run_row(
@@ -116,7 +137,39 @@ def run_row(
     title: str,
     tell: Tell,
 ) -> dict[str, Any]:
-    """Train a row on a split and score it; return figures, counts, seed, parameters, epochs and times."""
+    """Train a row on a split and score it; return figures, counts, seed and what else there is to tell."""
+    folder = place.runs / checkpoint_name(setup, split, seed)
+    if isinstance(row, VectorRow):
+        scores, told = run_vectors(row, split, seed, place, folder, title, tell)
+    elif isinstance(row, TrivialRow):
+        scores, told = run_trivial(row, split, place, title, tell)
+    else:
+        assert isinstance(row, NetworkRow)  # there are no others
+        scores, told = _run_network(row, split, experiment, seed, place, folder, title, tell)
+    return {
+        "figures": {
+            name: round(value, 3) for name, value in scores.figures(experiment.protocol.classes).items()
+        },
+        "patches": scores.patches.tolist(),
+        "files": scores.files.tolist(),
+        "mixtures": {f"{level:g}": counts.tolist() for level, counts in scores.mixtures.items()},
+        "seed": seed,
+        "examples": {part: len(getattr(split, part)) for part in ("train", "validation", "test")},
+        **told,
+    }
+
+
+def _run_network(
+    row: NetworkRow,
+    split: Split,
+    experiment: Experiment,
+    seed: int,
+    place: Workplace,
+    folder: Path,
+    title: str,
+    tell: Tell,
+) -> tuple[PatchScores, dict[str, Any]]:
+    """Train a network and score it; return the scores, parameters, epochs and times."""
     classes = experiment.protocol.classes
     store = _store(place, row)
     store.add(split.all, place.jobs, lambda done, total: tell(f"{title}: features {done} of {total}"))
@@ -124,7 +177,6 @@ def run_row(
     train.scaling = measured_scaling(train, row.extractor)
     validation = PatchSet(split.validation, store.patches, train.scaling)
     test = PatchSet(split.test, store.patches, train.scaling)
-    folder = place.runs / checkpoint_name(setup, split, seed)
     torch.manual_seed(seed)
     net = row_network(row.model, row.extractor, len(classes))
     parts = [
@@ -157,13 +209,7 @@ def run_row(
         )
         scores = replace(scores, mixtures=mixtures)
     products = "bfloat16" if any(part.bfloat16 for part in parts) else "float32"
-    return {
-        "figures": {name: round(value, 3) for name, value in scores.figures(classes).items()},
-        "patches": scores.patches.tolist(),
-        "files": scores.files.tolist(),
-        "mixtures": {f"{level:g}": counts.tolist() for level, counts in scores.mixtures.items()},
-        "seed": seed,
-        "examples": {part: len(getattr(split, part)) for part in ("train", "validation", "test")},
+    return scores, {
         "parameters": count_parameters(net),
         "epochs": [part.epochs for part in parts],
         "best_epoch": [part.best_epoch for part in parts],
@@ -174,8 +220,13 @@ def run_row(
     }
 
 
-def _store(place: Workplace, row: Row) -> FeatureStore:
+def _store(place: Workplace, row: NetworkRow) -> FeatureStore:
     return FeatureStore(place.cache, row.extractor, row.signal)
+
+
+def _features(place: Workplace, row: Row) -> Path | None:
+    """Return the folder of the features of a network."""
+    return _store(place, row).folder if isinstance(row, NetworkRow) else None
 
 
 def measured_scaling(train: PatchSet, extractor: Extractor) -> Scaling | None:
