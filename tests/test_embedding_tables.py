@@ -248,7 +248,7 @@ def test_a_task_is_found_by_its_name_or_its_dataset(data, tmp_path):
     assert prepare(whole, data).is_published
     with pytest.raises(ConfigError, match="does not run on 'genre'; choose ensemble-size, field-recordings"):
         prepare(experiment, data, "genre")
-    with pytest.raises(ConfigError, match="has no acmusif; get it. acmusif: "):
+    with pytest.raises(ConfigError, match=r"has no acmusif; get it\. acmusif: "):
         prepare(experiment, data, "acmusif")
 
 

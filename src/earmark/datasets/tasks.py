@@ -41,6 +41,10 @@ def _finest(clip: Clip) -> str:
     return clip.finest
 
 
+def _label(clip: Clip) -> str:
+    return clip.label
+
+
 @dataclass(frozen=True)
 class Task:
     """What is to be told apart.
@@ -164,6 +168,22 @@ TASKS = {
             "Kehling & Cano",
             class_of=lambda clip: acmusvf.singer(clip.detail),
         ),
+        Task(
+            "radio-speech-music",
+            "scheirer-slaney",
+            ("speech", "music"),
+            "Kehling & Cano",
+            class_of=_label,
+        ),
+        Task(
+            "speech-music",
+            "gtzan-speech-music",
+            ("speech", "music"),
+            "Kehling & Cano (source task)",
+            class_of=_label,
+        ),
+        # A cappella singing is no part of it.
+        Task("video-speech-music", "acmusyt", ("speech", "music"), "Kehling & Cano (source task)"),
         Task("genre", "gtzan-genres", gtzan_genres.CLASSES, "Heo et al."),
     )
 }

@@ -23,7 +23,7 @@ from earmark.train.experiments.losses import probabilities
 from earmark.train.experiments.nets import load_scaling, row_network, trained_parts
 from earmark.train.experiments.prepared import Prepared, prepare
 from earmark.train.experiments.results import Workplace, find_result, read_results
-from earmark.train.experiments.rows import NetworkRow
+from earmark.train.experiments.rows import NetworkRow, TransferRow
 from earmark.train.experiments.run import Tell
 from earmark.train.experiments.table import Experiment
 from earmark.train.export import export_patches
@@ -94,6 +94,10 @@ def export_row(
     prepared = prepare(experiment, data, on, quick)
     experiment = prepared.experiment
     (row,) = prepared.rows([name])
+    if isinstance(row, TransferRow):
+        raise ConfigError(
+            f"'{name}' is a network that was transferred; rows trained from scratch are exported"
+        )
     if not isinstance(row, NetworkRow):
         raise ConfigError(f"'{name}' is no network of patches; make a model of embeddings with: earmark fit")
     if not 0 <= repetition < prepared.repetitions:

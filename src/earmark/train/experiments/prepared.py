@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from earmark.datasets import DATASETS, Clip
 from earmark.datasets.dataset import Dataset
+from earmark.datasets.folds import balance, hold_out
 from earmark.datasets.mixtures import Mixture
 from earmark.datasets.published import FOLDER, assign, folds_of, located
 from earmark.datasets.tasks import TASKS, dataset_of
 from earmark.errors import ConfigError
 from earmark.train.experiments.example import Example, Split
 from earmark.train.experiments.protocol import Protocol
-from earmark.train.experiments.rows import Row
+from earmark.train.experiments.rows import Row, TransferRow
 from earmark.train.experiments.table import Experiment
+from earmark.train.experiments.transfer import SOURCE_CLASSES
 
 # What a quick run leaves of each class in each part, and of the epochs: enough to see that a table runs.
 _QUICK_EXAMPLES, _QUICK_EPOCHS = 6, 2
@@ -41,6 +44,8 @@ class Prepared:
         Of the copy's published folds, if it has them: those each fold is tested with.
     noise : str
         Dataset that the clips of the class noise are of; empty: of the same one.
+    sources : mapping of str to tuple of Clip
+        What networks learn first, by dataset or task; of a table that transfers any.
     """
 
     experiment: Experiment
@@ -50,12 +55,14 @@ class Prepared:
     problems: tuple[str, ...] = ()
     mixtures: tuple[tuple[Mixture, ...], ...] = ()
     noise: str = ""
+    sources: Mapping[str, tuple[Clip, ...]] = field(default_factory=dict)
 
     @property
     def data(self) -> str:
         """What it is run on, in words."""
         if self.experiment.protocol.task:
-            return f"{self.experiment.protocol.task} of {self.dataset}"
+            after = f", networks trained before on {', '.join(self.sources)}" if self.sources else ""
+            return f"{self.experiment.protocol.task} of {self.dataset}{after}"
         return f"{self.dataset} with noise of {self.noise}" if self.noise else self.dataset
 
     @property
@@ -88,6 +95,23 @@ class Prepared:
         split = self.experiment.protocol.split(self.clips, repetition, listed, share)
         return Split(*map(_few, (split.train, split.validation, split.test))) if self.quick else split
 
+    def lacks(self, row: Row) -> str:
+        """Return what a row needs and is not there, see `Row.lacks`."""
+        if isinstance(row, TransferRow) and not self.sources:
+            return f"none of the sources is there: {', '.join(self.experiment.pretrain.sources)}"
+        return row.lacks()
+
+    def split_sources(self) -> Split:
+        """Return what networks learn first: training and validation, each with as much speech as music."""
+        clips = [
+            replace(clip, group=f"{name}/{clip.group}") for name, own in self.sources.items() for clip in own
+        ]
+        train, validation = (
+            tuple(Example(str(c.path), SOURCE_CLASSES.index(c.label), c.group) for c in part)
+            for part in hold_out(clips, self.experiment.pretrain.shares)
+        )
+        return Split(_few(train), _few(validation), ()) if self.quick else Split(train, validation, ())
+
     def setup(self, row: Row) -> dict[str, Any]:
         """Return everything a row's result depends on, as JSON has it."""
         protocol = asdict(self.experiment.protocol)
@@ -98,6 +122,9 @@ class Prepared:
             **row.setup(),
             "quick": self.quick,
         }
+        if isinstance(row, TransferRow):
+            setup["pretrain"] = self.experiment.pretrain.setup()
+            setup["sources"] = list(self.sources)
         if self.mixtures:
             setup["folds"] = "published"
         if self.experiment.smr_db:
@@ -121,8 +148,25 @@ def prepare(experiment: Experiment, folder: Path, on: str | None = None, quick: 
         found = found._replace(clips=tuple(clips), problems=problems)
     if quick:
         rows = tuple(row.shortened(_QUICK_EPOCHS) for row in experiment.rows)
-        experiment = replace(experiment, rows=rows)
-    return Prepared(experiment, found.dataset, found.clips, quick, found.problems, found.mixtures, noise)
+        first = replace(experiment.pretrain, fit=replace(experiment.pretrain.fit, epochs=_QUICK_EPOCHS))
+        experiment = replace(experiment, rows=rows, pretrain=first)
+    sources = _sources(experiment, folder, found.dataset)
+    return Prepared(
+        experiment, found.dataset, found.clips, quick, found.problems, found.mixtures, noise, sources
+    )
+
+
+def _sources(experiment: Experiment, folder: Path, dataset: str) -> dict[str, tuple[Clip, ...]]:
+    """Return the sources that are in a folder, but for a dataset; each has as much speech as music."""
+    if not any(isinstance(row, TransferRow) for row in experiment.rows):
+        return {}
+    sources = {}
+    for name in experiment.pretrain.sources:
+        copy = DATASETS[dataset_of(name)].find(folder) if dataset_of(name) != dataset else None
+        if copy is not None:
+            clips = TASKS[name].of(copy.read()) if name in TASKS else copy.read()
+            sources[name] = tuple(balance([clip for clip in clips if clip.label in SOURCE_CLASSES]))
+    return sources
 
 
 class Found(NamedTuple):
@@ -152,7 +196,8 @@ def find_data(experiment: Experiment, folder: Path, on: str | None = None) -> Fo
     ConfigError
         If none of them is, the experiment has no such dataset, or published folds do not fit it.
     """
-    names = {name: dataset_of(name) for name in (*experiment.data, *experiment.noise)}
+    used = (*experiment.data, *experiment.noise, *experiment.pretrain.sources)
+    names = {name: dataset_of(name) for name in used}
     unknown = [name for name, dataset in names.items() if dataset not in DATASETS]
     if unknown:
         raise ConfigError(

@@ -19,16 +19,18 @@ from earmark.train.experiments.rows import (
     HeadConfig,
     NetworkRow,
     Row,
+    TransferRow,
     TrivialRow,
     VectorRow,
 )
 from earmark.train.experiments.signals import Signal
+from earmark.train.experiments.transfer import check_frozen
 from earmark.train.experiments.vary import varied
 
 _COMMON = {"name": str, "note": str, "share": float, "only": tuple[str, ...]}
 # What each kind of row has besides.
 _KINDS: dict[str, tuple[str, ...]] = {
-    "network": ("features", "model", "signal", "fit"),
+    "network": ("features", "model", "signal", "fit", "frozen"),
     "vectors": ("embedding", "head"),
     "trivial": (),
 }
@@ -106,6 +108,10 @@ def _network_row(
         with torch.device("meta"):  # whether it can be made, before anything is computed for it
             row_network(model, extractor, len(protocol.classes) or _SOME_CLASSES)
         made = NetworkRow(**common, extractor=extractor, model=model, signal=signal, fit=fit)
+        if "frozen" in row:
+            frozen = checked_values({"frozen": tuple[str, ...]}, {"frozen": row["frozen"]}, where)
+            made = TransferRow(**vars(made), **frozen)
+            check_frozen(made)
     except ConfigError as err:
         raise _at(where, err) from err
     augments = fit.augment != Augment()

@@ -101,6 +101,23 @@ class NetworkRow(Row):
         return replace(self, fit=replace(self.fit, epochs=epochs))
 
 
+@dataclass(frozen=True, kw_only=True)
+class TransferRow(NetworkRow):
+    """A network of patches that has learnt on other data before, see `earmark.train.experiments.transfer`.
+
+    Parameters
+    ----------
+    frozen : tuple of str
+        Names of layers that stay as they were, or "all".
+    """
+
+    frozen: tuple[str, ...]
+
+    def setup(self) -> dict[str, Any]:
+        """Return features, network, signal, training, and what is frozen."""
+        return {**super().setup(), "frozen": list(self.frozen)}
+
+
 @dataclass(frozen=True)
 class Embedding:
     """Which vectors.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ from earmark.errors import ConfigError
 from earmark.train.config import checked_values, read_toml
 from earmark.train.experiments.protocol import OVERLAP, Protocol
 from earmark.train.experiments.rowfile import filled, read_rows, refuse_unknown, section
-from earmark.train.experiments.rows import Row
+from earmark.train.experiments.rows import Row, TransferRow
 from earmark.train.experiments.scores import figure_names
+from earmark.train.experiments.transfer import Pretraining
 
 _FIELDS = {
     "title": str,
@@ -26,7 +27,7 @@ _FIELDS = {
     "measures": tuple[str, ...],
     "smr_db": tuple[float, ...],
 }
-_TABLE_KEYS = [*_FIELDS, "protocol", "signal", "fit", "share", "row"]
+_TABLE_KEYS = [*_FIELDS, "protocol", "signal", "fit", "share", "pretrain", "row"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ class Experiment:
         What a reader should know of all rows.
     noise : tuple of str
         Datasets that have the class noise; with any other one, the noise is of the first that is there.
+    pretrain : Pretraining
+        What networks learn first, in rows that transfer them.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Experiment:
     smr_db: tuple[float, ...] = ()
     note: str = ""
     noise: tuple[str, ...] = ()
+    pretrain: Pretraining = field(default_factory=Pretraining)
 
     def __post_init__(self) -> None:
         if not self.protocol.classes:
@@ -85,6 +89,8 @@ class Experiment:
         for row in self.rows:
             if row.only and not self.protocol.task:
                 raise ConfigError(f"row '{row.name}' has 'only', which names tasks; '{self.name}' has none")
+            if isinstance(row, TransferRow) and not self.protocol.task:
+                raise ConfigError(f"row '{row.name}' has 'frozen'; only tables of tasks transfer networks")
             for measure in row.paper:
                 if measure not in self.measures:
                     raise ConfigError(
@@ -111,6 +117,8 @@ class Experiment:
                         f"row '{row.name}' names '{name}', which is no task of '{self.name}'; "
                         f"these are {', '.join(self.data)}"
                     )
+            if isinstance(row, TransferRow) and not self.pretrain.sources:
+                raise ConfigError(f"row '{row.name}' has 'frozen'; name sources in [pretrain]")
         for name in self.data:
             self.on(name)
 
@@ -142,7 +150,8 @@ def read_experiment(path: Path) -> Experiment:
         twice = [name for name in names if names.count(name) > 1]
         if twice:
             raise ConfigError(f"two rows of {where} are called '{twice[0]}'; names tell them apart")
-    return Experiment(path.stem, protocol=protocol, rows=rows, **fields)
+    pretrain = filled(Pretraining(), table, "pretrain", where)
+    return Experiment(path.stem, protocol=protocol, rows=rows, pretrain=pretrain, **fields)
 
 
 def _protocol(table: dict[str, Any], data: tuple[str, ...], where: str) -> Protocol:
