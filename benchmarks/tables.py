@@ -61,14 +61,21 @@ def by_group(figures: list[dict[str, Any]]) -> str:
 
 def by_row(report: dict[str, Any]) -> str:
     """One system of a paper's table a row, as it is configured now: ours and, in brackets, the paper's."""
+    from earmark.datasets.tasks import dataset_of
     from earmark.train.experiments import read_experiment
     from earmark.train.experiments.prepared import Prepared
+    from earmark.train.experiments.rows import TransferRow
 
     experiment = read_experiment(HERE / "tables" / f"{report['table']}.toml")
     rows = []
-    for dataset, noise in product(experiment.data, ("", *experiment.noise)):
-        prepared = Prepared(experiment, dataset, (), noise=noise)
-        for row in experiment.rows:
+    # What networks learnt first, which depends on what was there.
+    sources = dict.fromkeys(tuple(r["setup"].get("sources", ())) for r in report["results"])
+    for data, noise in product(experiment.data, ("", *experiment.noise)):
+        known = experiment.on(data)
+        for row, first in product(known.rows, sources):
+            if isinstance(row, TransferRow) != bool(first):
+                continue
+            prepared = Prepared(known, dataset_of(data), (), noise=noise, sources=dict.fromkeys(first, ()))
             wanted = (row.name, prepared.setup(row))
             own = [r["figures"] for r in report["results"] if (r["row"], r["setup"]) == wanted]
             if own:

@@ -7,14 +7,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 
-def environment() -> dict[str, str]:
-    """Return the versions a result depends on."""
+def environment(*packages: str) -> dict[str, str]:
+    """Return the versions a result depends on; `packages` are further ones that it used."""
     versions = {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": _processor(),
     }
-    for package in ("earmark", "numpy", "av", "soxr", "onnxruntime"):
+    for package in ("earmark", "numpy", "av", "soxr", "onnxruntime", *packages):
         try:
             versions[package] = version(package)
         except PackageNotFoundError:

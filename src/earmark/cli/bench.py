@@ -172,7 +172,8 @@ def table(
         "data"
     ),
     on: Annotated[
-        str | None, typer.Option("--on", metavar="NAME", help="Dataset; default: the table's first there.")
+        str | None,
+        typer.Option("--on", metavar="NAME", help="Dataset or task; default: the table's first there."),
     ] = None,
     row: Annotated[
         list[str] | None, typer.Option("--row", metavar="NAME", help="Row to run; may be repeated.")

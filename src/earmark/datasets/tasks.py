@@ -34,10 +34,15 @@ from earmark.errors import ConfigError
 # Without a test set of its own, a tenth of the data is tested at a time; with one, this is held out to
 # validate.
 _N_FOLDS, _VALIDATION = 10, 0.2
+_ESC_FOLDS = 5
 
 
 def _finest(clip: Clip) -> str:
     return clip.finest
+
+
+def _label(clip: Clip) -> str:
+    return clip.label
 
 
 @dataclass(frozen=True)
@@ -56,8 +61,8 @@ class Task:
         The experiments that it is of.
     tested_apart : bool
         Whether a part of the data is published as the test set: clips have the part "train" or "test".
-    folds_published : bool
-        Whether the clips' folds are those that all experiments take.
+    published_folds : int
+        How many folds the clips come with, if those are what all experiments take; 0 if there are none.
     class_of : callable
         The class of a clip; one that is not among `classes` for clips that are no part of the task.
     """
@@ -67,8 +72,13 @@ class Task:
     classes: tuple[str, ...]
     source: str
     tested_apart: bool = False
-    folds_published: bool = False
+    published_folds: int = 0
     class_of: Callable[[Clip], str] = _finest
+
+    @property
+    def n_folds(self) -> int:
+        """How many splits there are until everything was tested once; see `split`."""
+        return 1 if self.tested_apart else self.published_folds or _N_FOLDS
 
     def read(self, folder: str | Path) -> list[Clip]:
         """Return the clips of the task, each with its class as label and no detail.
@@ -78,7 +88,11 @@ class Task:
         ConfigError
             As `Dataset.read`.
         """
-        classes = [(clip, self.class_of(clip)) for clip in DATASETS[self.dataset].read(folder)]
+        return self.of(DATASETS[self.dataset].read(folder))
+
+    def of(self, clips: Sequence[Clip]) -> list[Clip]:
+        """Return which of its dataset's clips are of the task, each with its class as label and no detail."""
+        classes = [(clip, self.class_of(clip)) for clip in clips]
         return [replace(clip, label=name, detail="") for clip, name in classes if name in self.classes]
 
     def split(
@@ -108,7 +122,7 @@ class Task:
             rest = [clip for clip in clips if clip.part != "test"]
             train, validation = hold_out(rest, (1 - _VALIDATION, _VALIDATION), seed=repetition)
             return train, validation, balance([c for c in clips if c.part == "test"], seed=repetition)
-        if not self.folds_published:
+        if not self.published_folds:
             if n_folds < 3:
                 raise ConfigError(f"{n_folds} folds of task '{self.name}': there must be at least 3")
             clips = deal(clips, n_folds, seed=repetition // n_folds)
@@ -138,7 +152,7 @@ TASKS = {
             "esc-50",
             esc50.CLASSES,
             "Grollmisch et al. (check of the embeddings)",
-            folds_published=True,
+            published_folds=_ESC_FOLDS,
         ),
         Task(
             "accompaniment",
@@ -154,6 +168,27 @@ TASKS = {
             "Kehling & Cano",
             class_of=lambda clip: acmusvf.singer(clip.detail),
         ),
+        Task(
+            "radio-speech-music",
+            "scheirer-slaney",
+            ("speech", "music"),
+            "Kehling & Cano",
+            class_of=_label,
+        ),
+        Task(
+            "speech-music",
+            "gtzan-speech-music",
+            ("speech", "music"),
+            "Kehling & Cano (source task)",
+            class_of=_label,
+        ),
+        # A cappella singing is no part of it.
+        Task("video-speech-music", "acmusyt", ("speech", "music"), "Kehling & Cano (source task)"),
         Task("genre", "gtzan-genres", gtzan_genres.CLASSES, "Heo et al."),
     )
 }
+
+
+def dataset_of(name: str) -> str:
+    """Return the dataset of a task; any other name is that of a dataset itself."""
+    return TASKS[name].dataset if name in TASKS else name

@@ -11,11 +11,15 @@ import torch
 from torch import Tensor
 
 from earmark.errors import ConfigError
+from earmark.features.extractor import Extractor
 from earmark.features.patches import Patches
-from earmark.features.scaling import Scaling
+from earmark.features.scaling import Scaling, fit_scaling
 from earmark.train.experiments.example import Example
 
 FloatArray = npt.NDArray[np.float32]
+
+# Scalings that a network does not do itself.
+_MEASURED = ("band", "band-range", "cell")
 
 
 class Batch(NamedTuple):
@@ -126,3 +130,12 @@ def by_class(
             drawn.append(queues[c][:size])
             queues[c] = queues[c][size:]
         yield np.concatenate(drawn)
+
+
+def measured_scaling(train: PatchSet, extractor: Extractor) -> Scaling | None:
+    """Measure the scaling that a front end leaves to training patches; None if it leaves none."""
+    if extractor.scaling not in _MEASURED:
+        return None
+    size = 512
+    places = (np.arange(at, min(at + size, len(train))) for at in range(0, len(train), size))
+    return fit_scaling((train.raw(at) for at in places), extractor.scaling)

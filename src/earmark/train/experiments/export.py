@@ -23,8 +23,9 @@ from earmark.train.experiments.losses import probabilities
 from earmark.train.experiments.nets import load_scaling, row_network, trained_parts
 from earmark.train.experiments.prepared import Prepared, prepare
 from earmark.train.experiments.results import Workplace, find_result, read_results
+from earmark.train.experiments.rows import NetworkRow, TransferRow
 from earmark.train.experiments.run import Tell
-from earmark.train.experiments.table import Experiment, Row
+from earmark.train.experiments.table import Experiment
 from earmark.train.export import export_patches
 
 # A cell lasts about this long in use, however far apart a row's patches are in training, seconds.
@@ -91,7 +92,14 @@ def export_row(
         If the file cannot be written.
     """
     prepared = prepare(experiment, data, on, quick)
+    experiment = prepared.experiment
     (row,) = prepared.rows([name])
+    if isinstance(row, TransferRow):
+        raise ConfigError(
+            f"'{name}' is a network that was transferred; rows trained from scratch are exported"
+        )
+    if not isinstance(row, NetworkRow):
+        raise ConfigError(f"'{name}' is no network of patches; make a model of embeddings with: earmark fit")
     if not 0 <= repetition < prepared.repetitions:
         raise ConfigError(f"repetition {repetition + 1} of '{name}': there are 1 to {prepared.repetitions}")
     if row.extractor.scaling == "batch":
@@ -111,7 +119,7 @@ def export_row(
     for part_name, part in trained_parts(net).items():
         part.load_state_dict(best_weights(folder / f"{part_name}.pt"))
     scaling = load_scaling(folder)
-    train = prepared.split(repetition).train
+    train = prepared.split(repetition, row.share).train
     card = _card(prepared, row, repetition, result, train)
     tell(f"{name}: writing {path}")
     export_patches(_Classifier(net, scaling), card, path)
@@ -119,7 +127,7 @@ def export_row(
 
 
 def _card(
-    prepared: Prepared, row: Row, repetition: int, result: dict[str, Any], train: Iterable[Example]
+    prepared: Prepared, row: NetworkRow, repetition: int, result: dict[str, Any], train: Iterable[Example]
 ) -> PatchCard:
     experiment = prepared.experiment
     measured = ("parameters", "epochs", "best_epoch", "cpu_s", "environment")

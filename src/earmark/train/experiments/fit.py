@@ -22,6 +22,7 @@ from earmark.train.experiments.augment import Augment
 from earmark.train.experiments.batches import Batch, PatchSet, by_class, shuffled
 from earmark.train.experiments.checkpoint import State
 from earmark.train.experiments.losses import TaskWeights, loss_of, probabilities
+from earmark.train.head import inverse_frequencies
 from earmark.train.models import penalty
 
 _OPTIMISERS = ("adam", "sgd", "nadam")
@@ -63,6 +64,8 @@ class FitConfig:
         Weights of the losses of a multi-task network.
     augment : Augment
         What else is done to training patches; by default nothing.
+    class_weights : bool
+        A training patch counts by the inverse frequency of its class.
     """
 
     optimiser: str = "adam"
@@ -80,6 +83,7 @@ class FitConfig:
     noise: tuple[float, ...] = ()
     tasks: TaskWeights = field(default_factory=TaskWeights)
     augment: Augment = field(default_factory=Augment)
+    class_weights: bool = False
 
     def __post_init__(self) -> None:
         for value, known, what in (
@@ -93,6 +97,13 @@ class FitConfig:
                 raise ConfigError(f"{name} {getattr(self, name)}: it must be above 0")
         if any(not spread >= 0 for spread in self.noise):
             raise ConfigError(f"noise {list(self.noise)}: standard deviations are 0 or more")
+
+    def setup(self) -> dict[str, Any]:
+        """Return what a training depends on; what came later is left out where it changes nothing."""
+        setup = asdict(self)
+        if not self.class_weights:
+            del setup["class_weights"]
+        return setup
 
 
 @dataclass(frozen=True)
@@ -162,7 +173,10 @@ def fit(
     answer = _Answer(net, where, bfloat16)
     steps = _steps(train, config)
     optimiser = _optimiser(net, config)
-    training = json.dumps([asdict(config), seed])
+    training = json.dumps([config.setup(), seed])
+    class_weights = None
+    if config.class_weights:
+        class_weights = torch.from_numpy(inverse_frequencies(train.labels)).to(where)
     state = State(best=copy.deepcopy(net.state_dict()))
     if checkpoint is not None and checkpoint.exists():
         state.load(checkpoint, net, optimiser, training)
@@ -177,7 +191,8 @@ def fit(
                         (state.epoch * steps + at) / config.decay_steps
                     )
             batch = _noisy(config.augment(_on(train.batch(indices), device), rng), config.noise, rng)
-            loss = loss_of(answer(batch.patches), batch, config.tasks) + penalty(net).to(device)
+            loss = loss_of(answer(batch.patches), batch, config.tasks, class_weights)
+            loss = loss + penalty(net).to(device)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             if config.clip_norm:

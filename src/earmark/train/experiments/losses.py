@@ -39,7 +39,12 @@ def ratio_targets(labels: Tensor, smr_db: Tensor) -> Tensor:
     return torch.stack(shares, dim=1)
 
 
-def loss_of(outputs: Tensor | MultiTaskOutputs, batch: Batch, weights: TaskWeights) -> Tensor:
+def loss_of(
+    outputs: Tensor | MultiTaskOutputs,
+    batch: Batch,
+    weights: TaskWeights,
+    class_weights: Tensor | None = None,
+) -> Tensor:
     """Return the loss of a batch, a scalar.
 
     Parameters
@@ -50,17 +55,27 @@ def loss_of(outputs: Tensor | MultiTaskOutputs, batch: Batch, weights: TaskWeigh
         Its labels and ratios are the targets.
     weights : TaskWeights
         Of the tasks, where there are four.
+    class_weights : Tensor, shape=(K,), optional
+        How much a patch of each class counts in the loss of the classes; by default all alike.
     """
     if isinstance(outputs, Tensor):
-        if outputs.shape[1] == 1:
-            return functional.binary_cross_entropy_with_logits(outputs[:, 0], (batch.labels == 1).float())
-        return functional.cross_entropy(outputs, batch.labels)
+        return _of_classes(outputs, batch.labels, class_weights)
     return (
-        weights.classes * functional.cross_entropy(outputs.logits, batch.labels)
+        weights.classes * _of_classes(outputs.logits, batch.labels, class_weights)
         + weights.speech * _against_rest(outputs.speech, batch.labels == SPEECH)
         + weights.music * _against_rest(outputs.music, batch.labels == MUSIC)
         + weights.ratio * functional.mse_loss(outputs.ratio, ratio_targets(batch.labels, batch.smr_db))
     )
+
+
+def _of_classes(logits: Tensor, labels: Tensor, class_weights: Tensor | None) -> Tensor:
+    if logits.shape[1] == 1:
+        logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
+    if class_weights is None:
+        return functional.cross_entropy(logits, labels)
+    # The mean is over the batch, not over the weights in it, as Keras does.
+    losses = functional.cross_entropy(logits, labels, reduction="none")
+    return (class_weights[labels] * losses).mean()
 
 
 def _against_rest(logits: Tensor, wanted: Tensor) -> Tensor:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from earmark.datasets import DATASETS, Clip
 from earmark.datasets.dataset import Dataset
+from earmark.datasets.folds import balance, hold_out
 from earmark.datasets.mixtures import Mixture
 from earmark.datasets.published import FOLDER, assign, folds_of, located
+from earmark.datasets.tasks import TASKS, dataset_of
 from earmark.errors import ConfigError
 from earmark.train.experiments.example import Example, Split
 from earmark.train.experiments.protocol import Protocol
-from earmark.train.experiments.table import Experiment, Row
+from earmark.train.experiments.rows import Row, TransferRow
+from earmark.train.experiments.table import Experiment
+from earmark.train.experiments.transfer import SOURCE_CLASSES
 
 # What a quick run leaves of each class in each part, and of the epochs: enough to see that a table runs.
 _QUICK_EXAMPLES, _QUICK_EPOCHS = 6, 2
@@ -27,10 +32,10 @@ class Prepared:
     Parameters
     ----------
     experiment : Experiment
-        Of a quick run, with fewer epochs.
+        As it is on these data, see `Experiment.on`; of a quick run, with fewer epochs.
     dataset : str
     clips : tuple of Clip
-        Of that dataset.
+        Of that dataset, or of the experiment's task in it.
     quick : bool
         Whether only a few recordings of each part are taken.
     problems : tuple of str
@@ -39,6 +44,8 @@ class Prepared:
         Of the copy's published folds, if it has them: those each fold is tested with.
     noise : str
         Dataset that the clips of the class noise are of; empty: of the same one.
+    sources : mapping of str to tuple of Clip
+        What networks learn first, by dataset or task; of a table that transfers any.
     """
 
     experiment: Experiment
@@ -48,11 +55,21 @@ class Prepared:
     problems: tuple[str, ...] = ()
     mixtures: tuple[tuple[Mixture, ...], ...] = ()
     noise: str = ""
+    sources: Mapping[str, tuple[Clip, ...]] = field(default_factory=dict)
 
     @property
     def data(self) -> str:
         """What it is run on, in words."""
+        if self.experiment.protocol.task:
+            after = f", networks trained before on {', '.join(self.sources)}" if self.sources else ""
+            return f"{self.experiment.protocol.task} of {self.dataset}{after}"
         return f"{self.dataset} with noise of {self.noise}" if self.noise else self.dataset
+
+    @property
+    def is_published(self) -> bool:
+        """Whether that is the paper's."""
+        where = self.dataset if self.experiment.protocol.task else self.data
+        return where in self.experiment.published_on
 
     def origin(self, label: str) -> Dataset[Clip]:
         """Return the dataset that the clips of a class are of."""
@@ -72,23 +89,42 @@ class Prepared:
             raise ConfigError(f"'{self.experiment.name}' has no row '{unknown[0]}'; its rows are {rows}")
         return [row for row in self.experiment.rows if not names or row.name in names]
 
-    def split(self, repetition: int) -> Split:
-        """Return the parts of a repetition, counted from 0."""
+    def split(self, repetition: int, share: float = 1.0) -> Split:
+        """Return the parts of a repetition, counted from 0, with a share of the training part."""
         listed = self.mixtures[repetition] if self.mixtures else None
-        split = self.experiment.protocol.split(self.clips, repetition, listed)
+        split = self.experiment.protocol.split(self.clips, repetition, listed, share)
         return Split(*map(_few, (split.train, split.validation, split.test))) if self.quick else split
+
+    def lacks(self, row: Row) -> str:
+        """Return what a row needs and is not there, see `Row.lacks`."""
+        if isinstance(row, TransferRow) and not self.sources:
+            return f"none of the sources is there: {', '.join(self.experiment.pretrain.sources)}"
+        return row.lacks()
+
+    def split_sources(self) -> Split:
+        """Return what networks learn first: training and validation, each with as much speech as music."""
+        clips = [
+            replace(clip, group=f"{name}/{clip.group}") for name, own in self.sources.items() for clip in own
+        ]
+        train, validation = (
+            tuple(Example(str(c.path), SOURCE_CLASSES.index(c.label), c.group) for c in part)
+            for part in hold_out(clips, self.experiment.pretrain.shares)
+        )
+        return Split(_few(train), _few(validation), ()) if self.quick else Split(train, validation, ())
 
     def setup(self, row: Row) -> dict[str, Any]:
         """Return everything a row's result depends on, as JSON has it."""
+        protocol = asdict(self.experiment.protocol)
+        task = protocol.pop("task")
         setup: dict[str, Any] = {
-            "data": self.dataset,
-            "protocol": asdict(self.experiment.protocol),
-            "features": asdict(row.extractor),
-            "model": row.model,
-            "signal": asdict(row.signal),
-            "fit": asdict(row.fit),
+            "data": task or self.dataset,
+            "protocol": protocol,
+            **row.setup(),
             "quick": self.quick,
         }
+        if isinstance(row, TransferRow):
+            setup["pretrain"] = self.experiment.pretrain.setup()
+            setup["sources"] = list(self.sources)
         if self.mixtures:
             setup["folds"] = "published"
         if self.experiment.smr_db:
@@ -102,21 +138,47 @@ class Prepared:
 def prepare(experiment: Experiment, folder: Path, on: str | None = None, quick: bool = False) -> Prepared:
     """Find the data of an experiment, see `find_data`; of a quick run, cut its trainings short."""
     found, noise = find_data(experiment, folder, on), ""
+    experiment = experiment.on(found.name)
     if experiment.noise and found.dataset not in experiment.noise:
-        other = _first(experiment.noise, folder, experiment.protocol)
+        other = _first(experiment.noise, folder, experiment)
         noise, problems = other.dataset, (*found.problems, *other.problems)
         clips = [c for c in found.clips if c.label != "noise"] + [
             c for c in other.clips if c.label == "noise"
         ]
         found = found._replace(clips=tuple(clips), problems=problems)
     if quick:
-        experiment = replace(experiment, rows=tuple(map(_shortened, experiment.rows)))
-    return Prepared(experiment, found.dataset, found.clips, quick, found.problems, found.mixtures, noise)
+        rows = tuple(row.shortened(_QUICK_EPOCHS) for row in experiment.rows)
+        first = replace(experiment.pretrain, fit=replace(experiment.pretrain.fit, epochs=_QUICK_EPOCHS))
+        experiment = replace(experiment, rows=rows, pretrain=first)
+    sources = _sources(experiment, folder, found.dataset)
+    return Prepared(
+        experiment, found.dataset, found.clips, quick, found.problems, found.mixtures, noise, sources
+    )
+
+
+def _sources(experiment: Experiment, folder: Path, dataset: str) -> dict[str, tuple[Clip, ...]]:
+    """Return the sources that are in a folder, but for a dataset; each has as much speech as music."""
+    if not any(isinstance(row, TransferRow) for row in experiment.rows):
+        return {}
+    sources = {}
+    for name in experiment.pretrain.sources:
+        copy = DATASETS[dataset_of(name)].find(folder) if dataset_of(name) != dataset else None
+        if copy is not None:
+            clips = TASKS[name].of(copy.read()) if name in TASKS else copy.read()
+            sources[name] = tuple(balance([clip for clip in clips if clip.label in SOURCE_CLASSES]))
+    return sources
 
 
 class Found(NamedTuple):
-    """A dataset that an experiment runs on: name, clips, what is wrong with the copy, mixtures by fold."""
+    """What an experiment runs on.
 
+    name, dataset : what the experiment calls it, and the dataset that it is, or is a task of.
+    clips : of that.
+    problems : what is wrong with the copy.
+    mixtures : by fold, where they are published.
+    """
+
+    name: str
     dataset: str
     clips: tuple[Clip, ...]
     problems: tuple[str, ...]
@@ -134,30 +196,39 @@ def find_data(experiment: Experiment, folder: Path, on: str | None = None) -> Fo
     ConfigError
         If none of them is, the experiment has no such dataset, or published folds do not fit it.
     """
-    unknown = [name for name in (*experiment.data, *experiment.noise) if name not in DATASETS]
+    used = (*experiment.data, *experiment.noise, *experiment.pretrain.sources)
+    names = {name: dataset_of(name) for name in used}
+    unknown = [name for name, dataset in names.items() if dataset not in DATASETS]
     if unknown:
         raise ConfigError(
             f"data of '{experiment.name}' names '{unknown[0]}', which is no dataset; see 'earmark datasets'"
         )
-    if on is not None and on not in experiment.data:
+    wanted = tuple(name for name in experiment.data if on in (None, name)) or tuple(
+        name for name in experiment.data if names[name] == on
+    )
+    if not wanted:
         raise ConfigError(f"'{experiment.name}' does not run on '{on}'; choose {', '.join(experiment.data)}")
-    return _first(experiment.data if on is None else (on,), folder, experiment.protocol)
+    return _first(wanted, folder, experiment)
 
 
-def _first(names: tuple[str, ...], folder: Path, protocol: Protocol) -> Found:
-    """Return the first dataset that is in a folder."""
+def _first(names: tuple[str, ...], folder: Path, experiment: Experiment) -> Found:
+    """Return the first dataset, or task, that is in a folder."""
     for name in names:
-        copy = DATASETS[name].find(folder)
+        dataset = dataset_of(name)
+        copy = DATASETS[dataset].find(folder)
         if copy is not None:
             clips = tuple(clip for clip in copy.read() if isinstance(clip, Clip))
             if not clips:
                 raise ConfigError(
                     f"'{copy.root}' holds no clips of one class each; they are what tables take"
                 )
-            return _in_folds(Found(name, clips, tuple(copy.check())), copy.root, protocol)
-    sources = " ".join(f"{name}: {DATASETS[name].source}" for name in names)
-    get = "get one of them" if len(names) > 1 else "get it"
-    raise ConfigError(f"'{folder}' has no {' or '.join(names)}; {get}. {sources}")
+            if name in TASKS:
+                clips = tuple(TASKS[name].of(clips))
+            return _in_folds(Found(name, dataset, clips, tuple(copy.check())), copy.root, experiment.protocol)
+    datasets = list(dict.fromkeys(map(dataset_of, names)))
+    sources = " ".join(f"{name}: {DATASETS[name].source}" for name in datasets)
+    get = "get one of them" if len(datasets) > 1 else "get it"
+    raise ConfigError(f"'{folder}' has no {' or '.join(datasets)}; {get}. {sources}")
 
 
 def _in_folds(found: Found, root: Path, protocol: Protocol) -> Found:
@@ -178,7 +249,3 @@ def _few(part: tuple[Example, ...]) -> tuple[Example, ...]:
     """Keep the first examples of each class."""
     labels = sorted({example.label for example in part})
     return tuple(e for label in labels for e in [x for x in part if x.label == label][:_QUICK_EXAMPLES])
-
-
-def _shortened(row: Row) -> Row:
-    return replace(row, fit=replace(row.fit, epochs=_QUICK_EPOCHS))

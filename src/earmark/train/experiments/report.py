@@ -17,9 +17,10 @@ def experiment_table(experiment: Experiment, report: dict[str, Any]) -> Table:
     Where the paper has no figures, each measure is a column.  The title says so where the data is not the
     paper's or a run was quick; the last column counts the repetitions.
     """
+    experiment = experiment.on(report["on"])
     title = f"{experiment.source}: {experiment.title}\non {report['data']}"
-    if report["data"] not in experiment.published_on:
-        theirs = " and ".join(experiment.published_on)
+    if not report["is_published"]:
+        theirs = ", ".join(experiment.published_on)
         title += f", not on the paper's {theirs}: figures cannot be equal"
     if report["problems"]:
         first, *others = report["problems"]

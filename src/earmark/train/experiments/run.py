@@ -8,17 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from torch import nn
 
 from earmark.environment import environment
-from earmark.features.extractor import Extractor
-from earmark.features.scaling import Scaling, fit_scaling
-from earmark.train.experiments.batches import PatchSet
+from earmark.train.experiments.batches import PatchSet, measured_scaling
 from earmark.train.experiments.example import Split
 from earmark.train.experiments.fit import fit, predict
 from earmark.train.experiments.nets import row_network, save_scaling, trained_parts
-from earmark.train.experiments.prepared import prepare
+from earmark.train.experiments.prepared import Prepared, prepare
 from earmark.train.experiments.ratios import score_ratios
 from earmark.train.experiments.results import (
     Workplace,
@@ -27,15 +25,15 @@ from earmark.train.experiments.results import (
     find_result,
     read_results,
 )
+from earmark.train.experiments.rows import NetworkRow, Row, TransferRow, TrivialRow, VectorRow
 from earmark.train.experiments.scores import PatchScores
+from earmark.train.experiments.shallow import run_trivial, run_vectors
 from earmark.train.experiments.store import FeatureStore
-from earmark.train.experiments.table import Experiment, Row
+from earmark.train.experiments.table import Experiment
+from earmark.train.experiments.transfer import ALL, Learnt, Transferred, embedded, pretrained
 from earmark.train.models import count_parameters
 
 Tell = Callable[[str], None]
-
-# Scalings that a network does not do itself.
-_MEASURED = ("band", "band-range", "cell")
 
 
 def run_experiment(
@@ -69,12 +67,14 @@ def run_experiment(
     tell : callable
         Told what is being done.
     warn : callable
-        Told at the beginning what is wrong with the copy of the dataset.
+        Told at the beginning what is wrong with the copy of the dataset, and which rows stay open as they
+        lack something.
 
     Returns
     -------
     dict
-        ``data``, ``quick``, the ``problems`` of the copy, and the ``results`` of the table as it is now;
+        ``on``, what of its data it was run on, ``data``, the same in words; whether that ``is_published``;
+        ``quick``, the ``problems`` of the copy, and the ``results`` of the table as it is now;
         `out` keeps those of other data and of earlier versions, too.
 
     Raises
@@ -85,25 +85,44 @@ def run_experiment(
     prepared = prepare(experiment, data, on, quick)
     for problem in prepared.problems:
         warn(f"{prepared.dataset} in '{data}': {problem}")
-    chosen = prepared.rows(list(rows))
+    chosen = _at_hand(prepared, list(rows), warn)
     setups = {row.name: prepared.setup(row) for row in prepared.experiment.rows}
-    splits = [prepared.split(repetition) for repetition in range(prepared.repetitions)]
+    repetitions, shares = range(prepared.repetitions), {row.share for row in chosen}
+    splits = {(share, r): prepared.split(r, share) for share in shares for r in repetitions}
     report = read_results(out, experiment.name)
-    turns = [(repetition, row) for repetition in range(len(splits)) for row in chosen]
+    turns = [(repetition, row) for repetition in repetitions for row in chosen]
     if place.drop_features:  # each row as a whole, so that its features are not there for long
-        turns = [(repetition, row) for row in chosen for repetition in range(len(splits))]
+        turns = [(repetition, row) for row in chosen for repetition in repetitions]
     turns = [(r, row) for r, row in turns if find_result(report, row.name, setups[row.name], r) is None]
     for at, (repetition, row) in enumerate(turns, start=1):
-        setup, title = setups[row.name], f"{row.name}, {repetition + 1} of {experiment.protocol.repetitions}"
-        result = run_row(row, splits[repetition], experiment, repetition, place, setup, title, tell)
+        setup, split = setups[row.name], splits[row.share, repetition]
+        title = f"{row.name}, {repetition + 1} of {prepared.experiment.protocol.repetitions}"
+        sources = prepared.split_sources() if isinstance(row, TransferRow) else None
+        result = run_row(row, split, prepared.experiment, repetition, place, setup, title, tell, sources)
         result = {"row": row.name, "repetition": repetition, **result, "setup": setup}
         report = add_result(out, experiment.name, result, place.runs / "results.lock")
-        folder = _store(place, row).folder
-        if place.drop_features and all(_store(place, later).folder != folder for _, later in turns[at:]):
+        later = [_features(place, other) for _, other in turns[at:]]
+        folder = _features(place, row)
+        if place.drop_features and folder is not None and folder not in later:
             shutil.rmtree(folder)
-    found = [r for r in report["results"] if setups.get(r["row"]) == r["setup"]]
-    problems = list(prepared.problems)
-    return {"data": prepared.data, "quick": quick, "problems": problems, "results": found}
+    return {
+        "on": prepared.experiment.protocol.task or prepared.dataset,
+        "data": prepared.data,
+        "is_published": prepared.is_published,
+        "quick": quick,
+        "problems": list(prepared.problems),
+        "results": [r for r in report["results"] if setups.get(r["row"]) == r["setup"]],
+    }
+
+
+def _at_hand(prepared: Prepared, names: list[str], warn: Tell) -> list[Row]:
+    """Return the rows that have all they need, and tell of the others, in a line for each thing they lack."""
+    rows = prepared.rows(names)
+    lacks = {row.name: prepared.lacks(row) for row in rows}
+    for what in dict.fromkeys(filter(None, lacks.values())):
+        names = [f"'{name}'" for name, lack in lacks.items() if lack == what]
+        warn(f"{', '.join(names)} {'stay' if len(names) > 1 else 'stays'} open: {what}")
+    return [row for row in rows if not lacks[row.name]]
 
 
 def run_row(
@@ -115,18 +134,69 @@ def run_row(
     setup: dict[str, Any],
     title: str,
     tell: Tell,
+    sources: Split | None = None,
 ) -> dict[str, Any]:
-    """Train a row on a split and score it; return figures, counts, seed, parameters, epochs and times."""
+    """Train a row on a split, after the sources it learns from, and score it.
+
+    Returns
+    -------
+    dict
+        Figures, counts, seed, and what else there is to tell.
+    """
+    folder = place.runs / checkpoint_name(setup, split, seed)
+    if isinstance(row, VectorRow):
+        scores, told = run_vectors(row, split, seed, place, folder, title, tell)
+    elif isinstance(row, TrivialRow):
+        scores, told = run_trivial(row, split, place, title, tell)
+    else:
+        assert isinstance(row, NetworkRow)  # there are no others
+        learnt = None
+        if isinstance(row, TransferRow) and sources is not None:
+            learnt = pretrained(row, experiment.pretrain.fit, sources, place, title, tell)
+        scores, told = _run_network(row, split, experiment, seed, place, folder, title, tell, learnt)
+    return {
+        "figures": {
+            name: round(value, 3) for name, value in scores.figures(experiment.protocol.classes).items()
+        },
+        "patches": scores.patches.tolist(),
+        "files": scores.files.tolist(),
+        "mixtures": {f"{level:g}": counts.tolist() for level, counts in scores.mixtures.items()},
+        "seed": seed,
+        "examples": {part: len(getattr(split, part)) for part in ("train", "validation", "test")},
+        **told,
+    }
+
+
+def _run_network(
+    row: NetworkRow,
+    split: Split,
+    experiment: Experiment,
+    seed: int,
+    place: Workplace,
+    folder: Path,
+    title: str,
+    tell: Tell,
+    learnt: Learnt | None,
+) -> tuple[PatchScores, dict[str, Any]]:
+    """Train a network, or go on from what it has learnt; return scores, parameters, epochs and times."""
     classes = experiment.protocol.classes
     store = _store(place, row)
     store.add(split.all, place.jobs, lambda done, total: tell(f"{title}: features {done} of {total}"))
     train = PatchSet(split.train, store.patches)
-    train.scaling = measured_scaling(train, row.extractor)
-    validation = PatchSet(split.validation, store.patches, train.scaling)
-    test = PatchSet(split.test, store.patches, train.scaling)
-    folder = place.runs / checkpoint_name(setup, split, seed)
+    scaling = measured_scaling(train, row.extractor) if learnt is None else learnt.scaling
+    train.scaling = scaling
+    validation = PatchSet(split.validation, store.patches, scaling)
+    test = PatchSet(split.test, store.patches, scaling)
     torch.manual_seed(seed)
-    net = row_network(row.model, row.extractor, len(classes))
+    net: nn.Module
+    if learnt is None:
+        net = row_network(row.model, row.extractor, len(classes))
+    else:
+        assert isinstance(row, TransferRow)  # no other row has learnt before
+        net = Transferred(learnt.net, row.frozen, len(classes))
+        if ALL in row.frozen:  # what is frozen is run once, not in every epoch
+            trunk, net = net.trunk, net.classifier
+            train, validation, test = (embedded(trunk, p, place.device) for p in (train, validation, test))
     parts = [
         fit(
             part,
@@ -141,7 +211,7 @@ def run_row(
         )
         for name, part in trained_parts(net).items()
     ]
-    save_scaling(train.scaling, folder)
+    save_scaling(scaling, folder)
     tell(f"{title}: scoring")
     answers = predict(net.eval(), test, place.device)
     scores = PatchScores.of(answers, test.labels, test.owner, test.smr_db)
@@ -157,13 +227,7 @@ def run_row(
         )
         scores = replace(scores, mixtures=mixtures)
     products = "bfloat16" if any(part.bfloat16 for part in parts) else "float32"
-    return {
-        "figures": {name: round(value, 3) for name, value in scores.figures(classes).items()},
-        "patches": scores.patches.tolist(),
-        "files": scores.files.tolist(),
-        "mixtures": {f"{level:g}": counts.tolist() for level, counts in scores.mixtures.items()},
-        "seed": seed,
-        "examples": {part: len(getattr(split, part)) for part in ("train", "validation", "test")},
+    return scores, {
         "parameters": count_parameters(net),
         "epochs": [part.epochs for part in parts],
         "best_epoch": [part.best_epoch for part in parts],
@@ -174,14 +238,10 @@ def run_row(
     }
 
 
-def _store(place: Workplace, row: Row) -> FeatureStore:
+def _store(place: Workplace, row: NetworkRow) -> FeatureStore:
     return FeatureStore(place.cache, row.extractor, row.signal)
 
 
-def measured_scaling(train: PatchSet, extractor: Extractor) -> Scaling | None:
-    """Measure the scaling that a front end leaves to training patches; None if it leaves none."""
-    if extractor.scaling not in _MEASURED:
-        return None
-    size = 512
-    places = (np.arange(at, min(at + size, len(train))) for at in range(0, len(train), size))
-    return fit_scaling((train.raw(at) for at in places), extractor.scaling)
+def _features(place: Workplace, row: Row) -> Path | None:
+    """Return the folder of the features of a network."""
+    return _store(place, row).folder if isinstance(row, NetworkRow) else None

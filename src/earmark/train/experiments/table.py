@@ -5,22 +5,17 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, get_type_hints
-
-import torch
+from typing import Any
 
 from earmark.datasets.mixtures import SMR_LEVELS_DB
+from earmark.datasets.tasks import TASKS
 from earmark.errors import ConfigError
-from earmark.features.extractor import Extractor
-from earmark.features.registry import create_features
 from earmark.train.config import checked_values, read_toml
-from earmark.train.experiments.augment import Augment
-from earmark.train.experiments.fit import FitConfig
-from earmark.train.experiments.nets import row_network
 from earmark.train.experiments.protocol import OVERLAP, Protocol
+from earmark.train.experiments.rowfile import filled, read_rows, refuse_unknown, section
+from earmark.train.experiments.rows import Row, TransferRow
 from earmark.train.experiments.scores import figure_names
-from earmark.train.experiments.signals import Signal
-from earmark.train.experiments.vary import varied
+from earmark.train.experiments.transfer import Pretraining
 
 _FIELDS = {
     "title": str,
@@ -32,39 +27,7 @@ _FIELDS = {
     "measures": tuple[str, ...],
     "smr_db": tuple[float, ...],
 }
-_TABLE_KEYS = [*_FIELDS, "protocol", "signal", "fit", "row"]
-_ROW_KEYS = "name features model signal fit vary paper note".split()  # noqa: SIM905
-# BHA's tasks, and mixing anew, are about these.
-_BHA_CLASSES = Protocol().classes
-
-
-@dataclass(frozen=True)
-class Row:
-    """A system of a table.
-
-    Parameters
-    ----------
-    name : str
-        As the paper calls it.
-    extractor : Extractor
-        Its features.
-    model : dict
-        Keywords of `earmark.train.models.create_model`.
-    signal : Signal
-    fit : FitConfig
-    paper : dict
-        The paper's figures by measure: value, and where there is one, deviation.
-    note : str
-        What a reader should know of it.
-    """
-
-    name: str
-    extractor: Extractor
-    model: dict[str, Any]
-    signal: Signal
-    fit: FitConfig
-    paper: dict[str, tuple[float, ...]] = field(default_factory=dict)
-    note: str = ""
+_TABLE_KEYS = [*_FIELDS, "protocol", "signal", "fit", "share", "pretrain", "row"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +45,8 @@ class Experiment:
     published_on : tuple of str
         The paper's data: datasets, or in words what cannot be had; by default the first of `data`.
     data : tuple of str
-        Datasets; the first that is there is used, where none is asked for.
+        Datasets, or tasks (`earmark.datasets.tasks`); the first that is there is used, where none is asked
+        for.
     measures : tuple of str
         The columns; see `earmark.train.experiments.scores.PatchScores.figures`.
     protocol : Protocol
@@ -93,6 +57,8 @@ class Experiment:
         What a reader should know of all rows.
     noise : tuple of str
         Datasets that have the class noise; with any other one, the noise is of the first that is there.
+    pretrain : Pretraining
+        What networks learn first, in rows that transfer them.
     """
 
     name: str
@@ -106,8 +72,12 @@ class Experiment:
     smr_db: tuple[float, ...] = ()
     note: str = ""
     noise: tuple[str, ...] = ()
+    pretrain: Pretraining = field(default_factory=Pretraining)
 
     def __post_init__(self) -> None:
+        if not self.protocol.classes:
+            self._check_tasks()
+            return
         if self.smr_db and OVERLAP not in self.protocol.classes:
             raise ConfigError(f"smr_db is of mixtures; '{self.name}' has no class '{OVERLAP}'")
         known = figure_names(self.protocol.classes, self.smr_db or SMR_LEVELS_DB)
@@ -117,12 +87,40 @@ class Experiment:
             hint = f"did you mean '{near[0]}'?" if near else "see benchmarks/README.md"
             raise ConfigError(f"unknown measure '{unknown[0]}' of '{self.name}'; {hint}")
         for row in self.rows:
+            if row.only and not self.protocol.task:
+                raise ConfigError(f"row '{row.name}' has 'only', which names tasks; '{self.name}' has none")
+            if isinstance(row, TransferRow) and not self.protocol.task:
+                raise ConfigError(f"row '{row.name}' has 'frozen'; only tables of tasks transfer networks")
             for measure in row.paper:
                 if measure not in self.measures:
                     raise ConfigError(
                         f"'{measure}' of paper of row '{row.name}' is no measure of '{self.name}'; "
                         f"these are {', '.join(self.measures)}"
                     )
+
+    def on(self, data: str) -> Experiment:
+        """Return the table as it is on one of its data: of a task, with its classes, rows and figures."""
+        if data not in TASKS or self.protocol.task:
+            return self
+        rows = tuple(row.on(data, self.measures[0]) for row in self.rows if data in (row.only or self.data))
+        return replace(self, protocol=self.protocol.of(data), rows=rows)
+
+    def _check_tasks(self) -> None:
+        """Refuse what a table of tasks cannot be; `on` finds the rest."""
+        for name in self.data:
+            if name not in TASKS:
+                raise ConfigError(f"'{self.name}' is of tasks; '{name}' is none: {', '.join(TASKS)}")
+        for row in self.rows:
+            for name in (*row.paper, *row.only):
+                if name not in self.data:
+                    raise ConfigError(
+                        f"row '{row.name}' names '{name}', which is no task of '{self.name}'; "
+                        f"these are {', '.join(self.data)}"
+                    )
+            if isinstance(row, TransferRow) and not self.pretrain.sources:
+                raise ConfigError(f"row '{row.name}' has 'frozen'; name sources in [pretrain]")
+        for name in self.data:
+            self.on(name)
 
 
 def read_experiment(path: Path) -> Experiment:
@@ -135,7 +133,7 @@ def read_experiment(path: Path) -> Experiment:
     """
     table = read_toml(path)
     where = f"'{path}'"
-    _known(table, _TABLE_KEYS, where)
+    refuse_unknown(table, _TABLE_KEYS, where)
     missing = [key for key in ("title", "source", "data", "measures", "row") if not table.get(key)]
     if missing:
         raise ConfigError(
@@ -143,94 +141,27 @@ def read_experiment(path: Path) -> Experiment:
         )
     fields = checked_values(_FIELDS, {key: table[key] for key in _FIELDS if key in table}, where)
     fields.setdefault("published_on", fields["data"][:1])
-    protocol = _filled(Protocol(), table, "protocol", where)
+    protocol = filled(_protocol(table, fields["data"], where), table, "protocol", where)
     if not isinstance(table["row"], list) or not all(isinstance(row, dict) for row in table["row"]):
         raise ConfigError(f"'row' in {where} must be tables, each under a line [[row]]")
-    rows = tuple(row for given in table["row"] for row in _rows(given, table, protocol, where))
-    names = [row.name for row in rows]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise ConfigError(f"two rows of {where} are called '{twice[0]}'; names tell them apart")
-    return Experiment(path.stem, protocol=protocol, rows=rows, **fields)
+    rows = tuple(row for given in table["row"] for row in read_rows(given, table, protocol, where))
+    for data in fields["data"]:
+        names = [row.name for row in rows if data in (row.only or fields["data"])]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ConfigError(f"two rows of {where} are called '{twice[0]}'; names tell them apart")
+    pretrain = filled(Pretraining(), table, "pretrain", where)
+    return Experiment(path.stem, protocol=protocol, rows=rows, pretrain=pretrain, **fields)
 
 
-def _rows(given: dict[str, Any], table: dict[str, Any], protocol: Protocol, where: str) -> list[Row]:
-    """Return what a row of the file stands for."""
-    place = f"row '{given.get('name', '')}' of {where}"
-    _known(given, _ROW_KEYS, place)
-    for key in ("name", "features", "model"):
-        if key not in given:
-            raise ConfigError(f"{place} has no {key}")
-    return [_row(one, table, protocol, where) for one in varied(given, place)]
-
-
-def _row(row: dict[str, Any], table: dict[str, Any], protocol: Protocol, where: str) -> Row:
-    texts = checked_values(
-        {"name": str, "note": str}, {k: row[k] for k in ("name", "note") if k in row}, where
-    )
-    where = f"row '{texts['name']}' of {where}"
-    fit = _filled(_filled(FitConfig(), table, "fit", where), row, "fit", where)
-    signal = _filled(_filled(Signal(), table, "signal", where), row, "signal", where)
-    features, model = _section(row, "features", where), _section(row, "model", where)
-    if "name" not in features:
-        raise ConfigError(f"features of {where} have no name; docs/features.md lists them")
-    words: dict[str, Any] = {key: features[key] for key in ("name", "variant") if key in features}
-    checked_values(dict.fromkeys(words, str), words, f"features of {where}")
-    try:
-        extractor = create_features(**features)
-        signal.check(extractor.sample_rate, OVERLAP in protocol.classes)
-        with torch.device("meta"):  # whether it can be made, before anything is computed for it
-            row_network(model, extractor, len(protocol.classes))
-    except ConfigError as err:
-        raise ConfigError(f"{where}: {err}") from err
-    augments = fit.augment != Augment()
-    if augments and not extractor.additive:
-        raise ConfigError(
-            f"{where} augments features '{extractor.name}', which are no sums of powers; "
-            "take 'detector' or leave 'augment' out"
-        )
-    if (augments or model.get("head") in ("mtl", "c-mtl")) and protocol.classes != _BHA_CLASSES:
-        what = "augments" if augments else f"has the head '{model['head']}'"
-        raise ConfigError(
-            f"{where} {what}: the classes must be {', '.join(_BHA_CLASSES)}, in this order; "
-            f"they are {', '.join(protocol.classes)}"
-        )
-    return Row(
-        extractor=extractor, model=model, signal=signal, fit=fit, paper=_published(row, where), **texts
-    )
-
-
-def _published(row: dict[str, Any], where: str) -> dict[str, tuple[float, ...]]:
-    """Return the paper's figures: a number each, or a number and its deviation."""
-    paper = {}
-    for measure, given in _section(row, "paper", where).items():
-        values = given if isinstance(given, list) else [given]
-        if len(values) not in (1, 2) or not all(type(value) in (int, float) for value in values):
-            raise ConfigError(f"'{measure}' in paper of {where} must be a value or [value, deviation]")
-        paper[measure] = tuple(map(float, values))
-    return paper
-
-
-def _filled(base: Any, table: dict[str, Any], section: str, where: str) -> Any:
-    """Replace fields of a dataclass by the values of a table's section, checked."""
-    values = _section(table, section, where)
-    where = f"{section} of {where}"
-    values = checked_values(get_type_hints(type(base)), values, where)
-    try:
-        return replace(base, **values)
-    except ConfigError as err:
-        raise ConfigError(f"{where}: {err}") from err
-
-
-def _section(table: dict[str, Any], name: str, where: str) -> dict[str, Any]:
-    """Return a table inside a table, empty if it is not there."""
-    section = table.get(name, {})
-    if not isinstance(section, dict):
-        raise ConfigError(f"'{name}' of {where} must be a table, got {section!r}")
-    return section
-
-
-def _known(table: dict[str, Any], keys: list[str], where: str) -> None:
-    unknown = [key for key in table if key not in keys]
-    if unknown:
-        raise ConfigError(f"unknown key '{unknown[0]}' in {where}; allowed are {', '.join(keys)}")
+def _protocol(table: dict[str, Any], data: tuple[str, ...], where: str) -> Protocol:
+    """Return what a protocol is by default: of tasks it has no classes of its own."""
+    given = section(table, "protocol", where)
+    unfit = [key for key in ("classes", "task") if key in given]
+    if not set(data) & set(TASKS):
+        if "task" in (given.get("kind"), *unfit):
+            raise ConfigError(f"the protocol of {where} is of tasks, and its data are datasets; give tasks")
+        return Protocol()
+    if unfit:
+        raise ConfigError(f"the protocol of {where} has '{unfit[0]}'; tasks have their own")
+    return Protocol("task", (), shares=()) if given.get("kind") == "task" else Protocol(classes=())

@@ -9,7 +9,7 @@ from typing import Any
 
 from earmark.errors import ConfigError
 
-_SECTIONS = ("features", "model", "signal", "fit")
+_SECTIONS = ("features", "model", "signal", "fit", "embedding", "head", "share")
 
 
 def varied(row: dict[str, Any], where: str) -> list[dict[str, Any]]:

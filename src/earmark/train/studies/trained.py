@@ -59,6 +59,8 @@ def load_trained(results: Path, row: str, checkpoints: Path, repetition: int = 0
     """
     result = _find(results, row, repetition)
     setup, name = result["setup"], result["checkpoint"]
+    if "frozen" in setup:
+        raise ConfigError(f"row '{row}' in '{results}' was transferred; choose one trained from scratch")
     if setup["model"].get("fusion", "none") != "none":
         raise ConfigError(f"row '{row}' in '{results}' is a fused network; choose one that is not")
     folder = checkpoints / name
