@@ -17,6 +17,7 @@ from earmark.audio_writer import write_audio  # noqa: E402
 from earmark.bench.tables import find_table, table_names  # noqa: E402
 from earmark.cli.app import run  # noqa: E402
 from earmark.datasets import DATASETS, Clip  # noqa: E402
+from earmark.datasets.tasks import dataset_of  # noqa: E402
 from earmark.decodings import LikeliestClasses  # noqa: E402
 from earmark.errors import ConfigError  # noqa: E402
 from earmark.features.registry import create_features  # noqa: E402
@@ -42,6 +43,7 @@ from earmark.train.experiments.losses import TaskWeights, loss_of, probabilities
 from earmark.train.experiments.nets import row_network  # noqa: E402
 from earmark.train.experiments.prepared import Prepared, prepare  # noqa: E402
 from earmark.train.experiments.protocol import OVERLAP, Protocol  # noqa: E402
+from earmark.train.experiments.rows import NetworkRow  # noqa: E402
 from earmark.train.experiments.scores import PatchScores, figure_names  # noqa: E402
 from earmark.train.experiments.signals import Signal  # noqa: E402
 from earmark.train.experiments.store import FeatureStore  # noqa: E402
@@ -900,14 +902,18 @@ def test_rows_of_the_same_name_are_the_same_in_all_tables_of_a_paper():
 
 @pytest.mark.parametrize("name", table_names())
 def test_every_table_that_comes_along_makes_its_networks(name):
-    experiment = read_experiment(find_table(name))
-    assert set(experiment.data) <= set(DATASETS)
-    for row in experiment.rows:
-        assert set(row.paper) <= set(experiment.measures)
-        with torch.device("meta"):
-            net = row_network(row.model, row.extractor, len(experiment.protocol.classes)).eval()
-            shape = (2, row.extractor.n_bands, row.extractor.patch_length)
-            assert probabilities(net(torch.zeros(shape))).shape == (2, len(experiment.protocol.classes))
+    whole = read_experiment(find_table(name))
+    assert {dataset_of(data) for data in whole.data} <= set(DATASETS)
+    for experiment in map(whole.on, whole.data):
+        n_classes = len(experiment.protocol.classes)
+        for row in experiment.rows:
+            assert set(row.paper) <= set(experiment.measures)
+            if not isinstance(row, NetworkRow):
+                continue
+            with torch.device("meta"):
+                net = row_network(row.model, row.extractor, n_classes).eval()
+                shape = (2, row.extractor.n_bands, row.extractor.patch_length)
+                assert probabilities(net(torch.zeros(shape))).shape == (2, n_classes)
 
 
 def test_features_are_computed_once_and_again_after_an_interruption(corpus, tmp_path):
