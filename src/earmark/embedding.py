@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from earmark.embeddingcard import EmbeddingCard
 from earmark.errors import ConfigError, ModelError
-from earmark.modelfile import one_line, open_model, refuse_kind
+from earmark.modelfile import DEFAULT_EMBEDDER, one_line, open_model, refuse_kind
 from earmark.samples import Signal, given_rate, refuse_rate
 from earmark.windows import Part, Run, window_parts
 
@@ -44,8 +44,9 @@ class Embedder:
 
     Parameters
     ----------
-    model : str or Path
-        Name or path of a model for embeddings, e.g. ``"openl3-mel256-music"``.
+    model : str or Path, optional
+        Name or path of a model for embeddings, e.g. ``"openl3-mel256-music"``; by default the one that comes
+        with earmark.
     embedding : str, optional
         Which one, if it has several; by default the first that its card names.
     hop : float, optional
@@ -73,7 +74,7 @@ class Embedder:
 
     def __init__(
         self,
-        model: str | Path,
+        model: str | Path = DEFAULT_EMBEDDER,
         embedding: str | None = None,
         hop: float | None = None,
         *,

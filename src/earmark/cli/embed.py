@@ -32,8 +32,12 @@ def embed(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help=_INPUTS, show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT|DIR", help=_OUTPUT)],
     model: Annotated[
-        str, typer.Option(metavar="NAME|PATH", help="A model for embeddings (see: earmark models).")
-    ],
+        str | None,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="A model for embeddings (see: earmark models). [dim]\\[default: embedder][/dim]",
+        ),
+    ] = None,
     embedding: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which one, of a model that has several.")
     ] = None,
@@ -66,12 +70,14 @@ def embed(
     from earmark.embedding import Embedder
     from earmark.embedjobs import EmbedSettings
     from earmark.inputs import expand
+    from earmark.modelfile import DEFAULT_EMBEDDER
     from earmark.pool import usable_cores
     from earmark.terminal import print_error
 
     if suffix == ".parquet":
         import pyarrow  # noqa: F401  # a missing extra is told before any work
-    embedder = Embedder(model, embedding, hop)
+    settings = EmbedSettings(model or DEFAULT_EMBEDDER, embedding, hop)
+    embedder = Embedder(settings.model, embedding, hop)
     recordings, problems = expand(inputs)
     check_standard_input(recordings)
     with ExitStack() as resources:
@@ -86,7 +92,6 @@ def embed(
         for problem in problems:
             print_error(str(problem), color=not no_color)
         make_folders({job.output.parent for job in todo})
-        settings = EmbedSettings(model, embedding, hop)
         n_failed = len(problems)
         if todo or not n_failed:
             n_skipped = len(planned) - len(todo)
