@@ -378,6 +378,17 @@ def test_a_table_without_groups_is_warned_of(
     assert Classifier(tmp_path / "mine.onnx").card.fusion == "late"
 
 
+def test_empty_files_are_left_out_and_are_no_copies_of_each_other(
+    data: Path, tmp_path: Path, backbone: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for label in ("low", "high"):
+        (data / label / "session0" / "empty.wav").touch()
+    assert fit(data, tmp_path / "mine.onnx", backbone, "--quick", "--fusion", "late", "--quiet") == 0
+    shown = capsys.readouterr().err
+    assert shown.count("empty.wav: is empty (0 bytes); copy or export it again") == 2
+    assert "2 of 14 recordings were left out" in shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

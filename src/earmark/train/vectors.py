@@ -120,11 +120,13 @@ class VectorStore:
         Raises
         ------
         AudioError
-            If the file cannot be read.
+            If the file cannot be read, or is empty: empty files are no copies of each other.
         """
         whole = os.path.abspath(path)
         try:
             found = os.stat(whole)
+            if not found.st_size:
+                raise AudioError(f"'{path}' is empty (0 bytes); copy or export it again")
             key = (whole, found.st_size, found.st_mtime_ns)
             if key not in self._digests:
                 self._digests[key] = _sha256(whole)
