@@ -378,6 +378,14 @@ def test_a_table_without_groups_is_warned_of(
     assert Classifier(tmp_path / "mine.onnx").card.fusion == "late"
 
 
+def test_recordings_without_a_group_among_others_are_counted(
+    data: Path, tmp_path: Path, backbone: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_audio(data / "low" / "alone.wav", sound("low", 9), RATE)
+    assert fit(data, tmp_path / "mine.onnx", backbone, "--quick", "--fusion", "late", "--quiet") == 0
+    assert "1 of 13 recordings have no group: each of their files counts" in capsys.readouterr().err
+
+
 def test_empty_files_are_left_out_and_are_no_copies_of_each_other(
     data: Path, tmp_path: Path, backbone: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -141,6 +141,7 @@ def fit_classifier(
 
     wanted = candidates(settings.heads or (_QUICK_HEADS if settings.quick else ()), settings.fusions)
     examples = read_examples(data)
+    alone = {item.excerpt for item in examples.items if not item.group}
     store = VectorStore(cache_folder() / "vectors", settings.embedding)
     examples = _embedded(examples, store, settings.jobs, tell)
     if examples.skipped:
@@ -153,6 +154,11 @@ def fit_classifier(
         note(
             "no groups are given: each file counts as one of its own; if several come of one recording, "
             "artist or session, the figures are too good"
+        )
+    elif n_alone := sum(item.excerpt in alone for item in examples.items):
+        note(
+            f"{n_alone} of {len(examples.items)} recordings have no group: each of their files counts as one "
+            "of its own"
         )
     material = _material(examples, store, settings, note)
     compared = compare(wanted, material, settings.seed, tell)
