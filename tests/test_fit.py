@@ -378,6 +378,44 @@ def test_a_table_without_groups_is_warned_of(
     assert Classifier(tmp_path / "mine.onnx").card.fusion == "late"
 
 
+def test_recordings_without_a_group_among_others_are_counted(
+    data: Path, tmp_path: Path, backbone: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_audio(data / "low" / "alone.wav", sound("low", 9), RATE)
+    assert fit(data, tmp_path / "mine.onnx", backbone, "--quick", "--fusion", "late", "--quiet") == 0
+    assert "1 of 13 recordings have no group: each of their files counts" in capsys.readouterr().err
+
+
+def test_empty_files_are_left_out_and_are_no_copies_of_each_other(
+    data: Path, tmp_path: Path, backbone: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for label in ("low", "high"):
+        (data / label / "session0" / "empty.wav").touch()
+    assert fit(data, tmp_path / "mine.onnx", backbone, "--quick", "--fusion", "late", "--quiet") == 0
+    shown = capsys.readouterr().err
+    assert shown.count("empty.wav: is empty (0 bytes); copy or export it again") == 2
+    assert "2 of 14 recordings were left out" in shown
+
+
+def test_what_a_user_should_know_of_recordings_is_told_each_time(
+    data: Path, tmp_path: Path, backbone: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_audio(data / "low" / "session0" / "silent.wav", np.zeros(RATE, np.float32), RATE)
+    write_audio(data / "high" / "session0" / "old.wav", sound("high", 9)[::2], RATE // 2)
+    cut = data / "high" / "session1" / "1.wav"
+    cut.write_bytes(cut.read_bytes()[:-20_000])
+    for _ in range(2):  # the second time all of it is kept
+        assert fit(data, tmp_path / "mine.onnx", backbone, "--quick", "--fusion", "late", "--quiet") == 0
+        shown = capsys.readouterr().err.splitlines()
+        assert len(shown) == 6  # the last: few groups
+        assert shown[0].endswith("silent.wav: holds nothing but digital silence")
+        assert shown[1].endswith("1 of 14 recordings were left out")
+        assert "session1/1.wav: breaks off at" in shown[2].replace("\\", "/")
+        assert shown[3].endswith("1 of 13 recordings were read with warnings")
+        assert "1 of 13 recordings have a lower sample rate than the backbone" in shown[4]
+        assert "16000 Hz (the lowest: 8000)" in shown[4]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -63,12 +63,6 @@ class Head:
         """Weights and biases; what scales the embeddings is not counted."""
         return sum(weight.size + bias.size for weight, bias in self.layers)
 
-    def folded(self) -> list[tuple[FloatArray, FloatArray]]:
-        """Return the layers with the scaling in the first one, so that embeddings go in as they are."""
-        (weight, bias), *others = self.layers
-        scaled = np.asarray(weight / self.span, np.float32)
-        return [(scaled, np.asarray(bias - scaled @ self.low, np.float32)), *others]
-
     def scores(self, embeddings: npt.ArrayLike) -> FloatArray:
         """Return the shares of the classes in the decision, float32, shape=(n, K); rows sum to 1.
 

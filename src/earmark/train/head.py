@@ -118,18 +118,6 @@ def fit_head(
     return Head(kind, low, span, tuple(layers))
 
 
-def to_module(head: Head) -> nn.Sequential:
-    """Return a head as a network, (B, d) to scores (B, K), to be exported behind the one that embeds."""
-    layers: list[nn.Module] = []
-    for weight, bias in head.folded():
-        dense = nn.Linear(weight.shape[1], weight.shape[0])
-        with torch.no_grad():
-            dense.weight.copy_(torch.from_numpy(weight))
-            dense.bias.copy_(torch.from_numpy(bias))
-        layers += [dense, nn.ReLU()]
-    return nn.Sequential(*layers[:-1], nn.Softmax(dim=1)).eval()
-
-
 def _checked(embeddings: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[FloatArray, IntArray]:
     x, y = np.asarray(embeddings, np.float32), np.asarray(labels)
     if x.ndim != 2 or y.shape != (len(x),) or not x.size:

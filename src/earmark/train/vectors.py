@@ -8,6 +8,7 @@ The folder may be removed at any time; what was in it is computed again::
     1f0c36a8b2d95e47/             a model, one of its embeddings and a hop
         3b/3b0c...e1.npy          a whole file, float32, shape=(n, D)
         3b/3b0c...e1-500-2750.npy from 0.5 to 2.75 seconds of it
+        3b/3b0c...e1.json         what a user should know of it, if there is anything
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import json
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,8 @@ from typing import NamedTuple
 import numpy as np
 
 from earmark import __version__
-from earmark.audio import open_audio
+from earmark.activity import sounding_cells
+from earmark.audio import AudioStream, open_audio
 from earmark.embedding import Embedder, Embeddings, FloatArray
 from earmark.embedjobs import EmbedSettings
 from earmark.errors import AudioError, EarmarkError
@@ -67,6 +69,19 @@ class Problem(NamedTuple):
 
     excerpt: Excerpt
     why: str
+
+
+class Remarks(NamedTuple):
+    """What a user should know of a recording.
+
+    rate : Hz, if that is below the model's, else 0.
+    silent : whether it holds nothing but digital silence.
+    warnings : what went wrong while reading.
+    """
+
+    rate: int = 0
+    silent: bool = False
+    warnings: Sequence[str] = ()
 
 
 class _Job(NamedTuple):
@@ -120,11 +135,13 @@ class VectorStore:
         Raises
         ------
         AudioError
-            If the file cannot be read.
+            If the file cannot be read, or is empty: empty files are no copies of each other.
         """
         whole = os.path.abspath(path)
         try:
             found = os.stat(whole)
+            if not found.st_size:
+                raise AudioError(f"'{path}' is empty (0 bytes); copy or export it again")
             key = (whole, found.st_size, found.st_mtime_ns)
             if key not in self._digests:
                 self._digests[key] = _sha256(whole)
@@ -198,6 +215,13 @@ class VectorStore:
                 f"no vectors of '{excerpt}' in '{self._root}' ({err}); start again to compute them"
             ) from err
 
+    def remarks(self, excerpt: Excerpt) -> Remarks:
+        """Return what there is to be known of a recording that was added."""
+        try:
+            return Remarks(*json.loads(_beside(self._place(excerpt)).read_bytes()))
+        except (OSError, ValueError, TypeError):
+            return Remarks()
+
     def _place(self, excerpt: Excerpt) -> Path:
         digest = self.digest(excerpt.path)
         name = digest
@@ -250,23 +274,41 @@ def _run(embedder: Embedder, job: _Job, progress: Progress) -> _Outcome:
             with open_audio(job.path, sample_rate=embedder.sample_rate) as audio:
                 reader = Reader(iter(audio))
                 for excerpt in regions:
-                    if why := _keep(embedder, reader, excerpt, job.wanted[excerpt]):
+                    if why := _keep(embedder, audio, reader, excerpt, job.wanted[excerpt]):
                         failed[excerpt] = why
     except Exception as err:  # a fault on one file must not end the others
         return _Outcome(failed, *fault_of(err, job.path, job.path))
     return _Outcome(failed)
 
 
-def _keep(embedder: Embedder, reader: Reader, excerpt: Excerpt, place: Path) -> str:
+def _keep(embedder: Embedder, audio: AudioStream, reader: Reader, excerpt: Excerpt, place: Path) -> str:
     """Write the vectors of the region that comes next; return why there are none."""
-    rate = embedder.sample_rate
+    rate, sounds = embedder.sample_rate, False
     start, end = round(excerpt.start * rate), None if excerpt.end is None else round(excerpt.end * rate)
-    vectors = Embeddings.concatenate(list(embedder.parts(Signal(reader.span(start, end), rate)))).values
+
+    def heard() -> Iterator[FloatArray]:
+        nonlocal sounds
+        for block in reader.span(start, end):
+            cells = sounding_cells(block, embedder.extractor.window_hop, embedder.hop_s)
+            sounds = sounds or bool(cells.any())
+            yield block
+
+    vectors = Embeddings.concatenate(list(embedder.parts(Signal(heard(), rate)))).values
     if (end is not None and reader.n_samples < end - _LATE_S * rate) or not len(vectors):
         return f"the recording ends at {reader.n_samples / rate:.2f} s, before the end of the region"
+    low = audio.native_rate if audio.native_rate < rate else 0
+    remarks = Remarks(low, not sounds, audio.warnings)
+    if any(remarks):  # first, so that vectors never lie there without
+        with atomic_write(_beside(place)) as file:
+            json.dump(remarks, file)
     with atomic_write(place, binary=True) as file:
         np.save(file, vectors)
     return ""
+
+
+def _beside(place: Path) -> Path:
+    """Return where the remarks on a recording lie, whose vectors lie at a place."""
+    return place.with_suffix(".json")
 
 
 def _make_work(settings: EmbedSettings) -> Work[_Job, _Outcome]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -141,6 +141,7 @@ def fit_classifier(
 
     wanted = candidates(settings.heads or (_QUICK_HEADS if settings.quick else ()), settings.fusions)
     examples = read_examples(data)
+    alone = {item.excerpt for item in examples.items if not item.group}
     store = VectorStore(cache_folder() / "vectors", settings.embedding)
     examples = _embedded(examples, store, settings.jobs, tell)
     if examples.skipped:
@@ -149,10 +150,17 @@ def fit_classifier(
             warn(f"left out: {line}")
         note(f"{len(examples.skipped)} of {n_all} recordings were left out")
     check_classes(examples)
+    for line in _remarks(examples, store, warn):
+        note(line)
     if not examples.grouped:
         note(
             "no groups are given: each file counts as one of its own; if several come of one recording, "
             "artist or session, the figures are too good"
+        )
+    elif n_alone := sum(item.excerpt in alone for item in examples.items):
+        note(
+            f"{n_alone} of {len(examples.items)} recordings have no group: each of their files counts as one "
+            "of its own"
         )
     material = _material(examples, store, settings, note)
     compared = compare(wanted, material, settings.seed, tell)
@@ -190,7 +198,27 @@ def _embedded(examples: Examples, store: VectorStore, jobs: int, tell: Callable[
         tell(f"embedding: {done} of {total} files")
 
     problems = store.add([item.excerpt for item in examples.items], jobs, report)
-    return examples.without({problem.excerpt: problem.why for problem in problems})
+    examples = examples.without({problem.excerpt: problem.why for problem in problems})
+    silent = [item.excerpt for item in examples.items if store.remarks(item.excerpt).silent]
+    # As in use, where it has no class.
+    return examples.without(dict.fromkeys(silent, "holds nothing but digital silence"))
+
+
+def _remarks(examples: Examples, store: VectorStore, warn: Callable[[str], None]) -> Iterator[str]:
+    """Warn of each damaged recording; yield lines on what all of them are like."""
+    found = {item.excerpt: store.remarks(item.excerpt) for item in examples.items}
+    damaged = {excerpt: own.warnings for excerpt, own in found.items() if own.warnings}
+    for excerpt, lines in damaged.items():
+        for line in lines:
+            warn(f"{excerpt}: {line}")
+    if damaged:
+        yield f"{len(damaged)} of {len(found)} recordings were read with warnings"
+    if low := [own.rate for own in found.values() if own.rate]:
+        yield (
+            f"{len(low)} of {len(found)} recordings have a lower sample rate than the backbone, which hears "
+            f"{store.embedder.sample_rate} Hz (the lowest: {min(low)}): nothing is above half of it; if "
+            "classes differ in that, it is what is learned"
+        )
 
 
 def _material(
