@@ -13,9 +13,10 @@ from earmark.audio_writer import write_audio
 from earmark.embedding import Embedder
 from earmark.embedjobs import EmbedSettings
 from earmark.errors import ConfigError, EarmarkError
+from earmark.folders import cache_folder
 from earmark.train import vectors
 from earmark.train.excerpts import Excerpt, Reader, passes
-from earmark.train.vectors import VectorStore, cache_folder
+from earmark.train.vectors import VectorStore
 
 
 @pytest.fixture

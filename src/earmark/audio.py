@@ -298,7 +298,7 @@ class AudioStream:
         if self._media.is_cut and not breaks:
             breaks, reason = True, "the end of the file is missing"
         if breaks:
-            found.append(f"breaks off at {hms(self._clock.now)} ({reason}): the timeline ends there")
+            found.append(f"breaks off at {hms(self._clock.now)} ({reason}): what follows is missing")
             if bad.count and not self._media.has_times:
                 found[-1] += "; or what is missing was lost at the damage, and later times are early by it"
         return found

@@ -7,7 +7,6 @@ by its path.
 from __future__ import annotations
 
 import os
-import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -16,6 +15,7 @@ import onnxruntime as ort
 
 from earmark.card import METADATA_KEY, card_kind
 from earmark.errors import ConfigError, ModelError
+from earmark.folders import data_folder
 from earmark.releases import PUBLISHED
 
 DEFAULT_MODEL = "detector"
@@ -55,13 +55,7 @@ def user_folder() -> Path:
     own = os.environ.get("EARMARK_MODELS")
     if own:
         return Path(own)
-    if sys.platform == "win32":
-        data = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        data = Path.home() / "Library" / "Application Support"
-    else:
-        data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(data) / "earmark" / "models"
+    return data_folder() / "models"
 
 
 def user_models() -> list[str]:

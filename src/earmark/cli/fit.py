@@ -157,4 +157,5 @@ def _show(report: Report, output: Path, folder: Path | None, color: bool) -> Non
         console = make_console(color=color, width=_WIDE)
     print_summary(console, report)
     also = "" if folder is None else f" and {folder / 'report.html'}"
-    console.print(f"wrote {output}{also}; use it with: earmark classify {output} INPUT", soft_wrap=True)
+    how = "" if report.chosen.fusion == "late" else " (a model fused early: no --timeline)"
+    console.print(f"wrote {output}{also}; use it with: earmark classify {output} INPUT{how}", soft_wrap=True)

@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -45,23 +44,6 @@ Report = Callable[[int, int], None]
 _READ_BYTES = 1 << 20
 # Regions may end this much behind the recording, whose length headers round, seconds.
 _LATE_S = 0.5
-
-
-def cache_folder() -> Path:
-    """Return the folder for what can be computed again; it need not exist.
-
-    It is what the variable EARMARK_CACHE says, or ``earmark`` in the folder for caches of programs:
-    ``~/.cache`` or XDG_CACHE_HOME, on macOS ``~/Library/Caches``, on Windows LOCALAPPDATA (there
-    ``earmark/cache``).
-    """
-    own = os.environ.get("EARMARK_CACHE")
-    if own:
-        return Path(own)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "earmark" / "cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "earmark"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "earmark"
 
 
 class Problem(NamedTuple):
@@ -106,7 +88,7 @@ class VectorStore:
     Parameters
     ----------
     folder : str or Path
-        Made when something is kept; see `cache_folder`.
+        Made when something is kept; see `earmark.folders.cache_folder`.
     settings : EmbedSettings
         Which model, embedding and hop.
 

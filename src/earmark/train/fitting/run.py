@@ -12,6 +12,7 @@ from earmark import __version__
 from earmark.classifiercard import ClassifierCard
 from earmark.embedjobs import EmbedSettings
 from earmark.errors import ConfigError
+from earmark.folders import cache_folder
 from earmark.head import Head
 from earmark.train.classifier import write_classifier
 from earmark.train.fitting.candidates import (
@@ -24,7 +25,7 @@ from earmark.train.fitting.candidates import (
 from earmark.train.fitting.examples import Examples, check_classes, distinct, read_examples
 from earmark.train.fitting.folds import deal_groups, groups_of_classes
 from earmark.train.fitting.report import Report, make_report
-from earmark.train.vectors import VectorStore, cache_folder
+from earmark.train.vectors import VectorStore
 
 _N_FOLDS = 5
 # Of what a fold can learn; all of it is known from the comparison.
