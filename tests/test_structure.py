@@ -7,7 +7,7 @@ from pathlib import Path
 
 SRC = Path(__file__).parents[1] / "src" / "earmark"
 FLOORS = [
-    {"errors", "frames", "programme", "environment", "clock"},
+    {"errors", "folders", "frames", "programme", "environment", "clock"},
     {
         "features",
         "head",
