@@ -159,6 +159,7 @@ def test_a_run_writes_a_model_that_embeds(tmp_path):
     assert isinstance(settings, EmbedderConfig)
     assert run is train_embedder
     path = run(settings, tmp_path / "run", cache=tmp_path / "cache", jobs=1)
+    assert b".py" not in path.read_bytes()  # no word of where it was made
     embedder = Runner(path)
     assert embedder.hop_s == pytest.approx(0.4)
     values, times = embedder.embed(tmp_path / "0.wav")

@@ -205,6 +205,10 @@ def _graph(
 
 def _described(model: onnx.ModelProto, card: AnyCard) -> onnx.ModelProto:
     """Put the card into a graph."""
+    # The exporter notes where in which file each node was made: of no use to others.
+    for part in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):
+        del part.metadata_props[:]
+    del model.graph.metadata_props[:]
     model.producer_name, model.doc_string = "earmark", card.description
     entry = model.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, card.to_json()
