@@ -22,9 +22,13 @@ def train(
         typer.Option("--data", help="Corpus index (CSV); overrides data.index of the configuration."),
     ] = None,
     out: Annotated[
-        Path,
-        typer.Option("--out", help="Folder of the run: checkpoint, metrics.jsonl, the model. Resumed from."),
-    ] = Path("runs/model"),
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Folder of the run: checkpoint, metrics.jsonl, the model. Resumed from. "
+            "[dim]\\[default: runs/NAME][/dim]",
+        ),
+    ] = None,
     cache: Annotated[
         Path | None, typer.Option("--cache", help="Folder for prepared training material (about 1.5 GB).")
     ] = None,
@@ -47,6 +51,7 @@ def train(
 
     find_device(device)
     settings, run = read_task(config, tuple(change or ()))
+    out = out or Path("runs") / settings.name
     if data is not None:
         settings = replace(settings, data=replace(settings.data, index=str(data)))
     with _progress() as bar:
