@@ -21,6 +21,7 @@ from earmark.environment import environment
 from earmark.errors import ConfigError
 from earmark.features import FrontEnd
 from earmark.train.config import DetectorConfig, load_config, read_toml
+from earmark.train.device import one_thread
 from earmark.train.loop import Progress, evaluate, train
 from earmark.train.prepare import load_bank, training_sources
 from earmark.train.run import held_out_batches
@@ -154,15 +155,11 @@ def _without_paths(config: DetectorConfig) -> dict[str, Any]:
 @torch.no_grad()
 def _cost(net: torch.nn.Module, front_end: FrontEnd) -> float:
     """Return the network's CPU seconds for an hour of audio, in one thread, best of three."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        log_mel = torch.full((1, front_end.n_mels, round(60 / front_end.grid.hop_s)), -50.0)
-        costs = []
+    log_mel = torch.full((1, front_end.n_mels, round(60 / front_end.grid.hop_s)), -50.0)
+    costs = []
+    with one_thread():
         for _ in range(4):
             began = time.process_time()
             net(log_mel)
             costs.append(60 * (time.process_time() - began))
-        return float(np.min(costs[1:]))
-    finally:
-        torch.set_num_threads(threads)
+    return float(np.min(costs[1:]))

@@ -1,6 +1,9 @@
-"""What a network is trained on, and whether that has bfloat16."""
+"""What a network is trained on: device, bfloat16, threads."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -28,3 +31,14 @@ def has_bfloat16(device: torch.device) -> bool:
     bfloat16 has the range of float32 in half its bits, and products of it are several times as fast.
     """
     return device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one thread: sums then have one order, and small networks are as fast."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

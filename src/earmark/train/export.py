@@ -61,14 +61,7 @@ def export(net: DetectorNet, card: ModelCard, path: Path) -> None:
     example = torch.full((1, card.front_end.n_mels, 400), -60.0)
     outputs = ["posteriors", "speech_to_music_db"]
     model = _graph(module, example, "log_mel", outputs, {2: torch.export.Dim("T", min=2)}, card)
-    inputs = _log_mels(card.front_end.n_mels)
-    _check(module, model.SerializeToString(), "log_mel", inputs, _TOLERANCE)
-    _halve(model)
-    onnx.checker.check_model(model)
-    data = model.SerializeToString()
-    _check(module, data, "log_mel", inputs, _HALF_TOLERANCE)
-    with atomic_write(path, binary=True) as file:
-        file.write(data)
+    _write_checked(module, model, "log_mel", _log_mels(card.front_end.n_mels), path, half=True)
 
 
 def export_patches(net: nn.Module, card: PatchCard, path: Path) -> None:
@@ -98,7 +91,7 @@ def export_patches(net: nn.Module, card: PatchCard, path: Path) -> None:
         shapes = [(n, bands, length) for n in (2, 1, 7)]
         batch = {0: torch.export.Dim("B", min=1)}
         model = _graph(net, torch.zeros(*shapes[0]), "patches", ["posteriors"], batch, card)
-    _write_checked(net, model, shapes, path)
+    _write_checked(net, model, "patches", _patches(shapes), path)
 
 
 def export_embeddings(net: nn.Module, card: EmbeddingCard, path: Path, *, half: bool = False) -> None:
@@ -130,25 +123,33 @@ def export_embeddings(net: nn.Module, card: EmbeddingCard, path: Path, *, half: 
         shapes = [(n, bands, length) for n in (2, 1)]
         batch = {0: torch.export.Dim("B", min=1)}
         model = _graph(net, torch.zeros(*shapes[0]), "patches", names, batch, card)
-    _write_checked(net, model, shapes, path)
-    if half:
-        _halve(model)
-        _write_checked(net, model, shapes, path, _HALF_TOLERANCE)
+    _write_checked(net, model, "patches", _patches(shapes), path, half=half)
 
 
 def _write_checked(
     net: nn.Module,
     model: onnx.ModelProto,
-    shapes: Sequence[tuple[int, ...]],
+    name: str,
+    inputs: Sequence[npt.NDArray[np.float32]],
     path: Path,
-    tolerance: float = _TOLERANCE,
+    *,
+    half: bool = False,
 ) -> None:
-    """Write a graph that answers patches of these shapes as the network does."""
+    """Write a graph that answers these inputs as the network does, maybe in half precision."""
     data = model.SerializeToString()
-    rng = np.random.default_rng(0)
-    _check(net, data, "patches", [rng.normal(size=s).astype(np.float32) for s in shapes], tolerance)
+    _check(net, data, name, inputs, _TOLERANCE)
+    if half:
+        _halve(model)
+        onnx.checker.check_model(model)
+        data = model.SerializeToString()
+        _check(net, data, name, inputs, _HALF_TOLERANCE)
     with atomic_write(path, binary=True) as file:
         file.write(data)
+
+
+def _patches(shapes: Sequence[tuple[int, ...]]) -> list[npt.NDArray[np.float32]]:
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=shape).astype(np.float32) for shape in shapes]
 
 
 def _traced_graph(

@@ -18,7 +18,6 @@ from earmark.train.config import NetworkConfig
 
 # dB that one unit of the ratio head stands for; keeps its targets near -1..1.
 RATIO_DB = 20.0
-# The log-mel input is brought near zero mean and unit variance by (x - _OFFSET_DB) / _SCALE_DB.
 _OFFSET_DB, _SCALE_DB = -45.0, 20.0
 
 
@@ -178,7 +177,7 @@ class DetectorNet(nn.Module):
     def forward(self, log_mel: Tensor) -> Outputs:
         """Take log-mel frames in dB, shape (B, F, T)."""
         n_frames = log_mel.shape[-1]
-        x = (log_mel - _OFFSET_DB) / _SCALE_DB
+        x = scaled(log_mel)
         x = torch.stack(harmonic_percussive(x, *self.config.hpss), 1) if self.config.hpss else x[:, None]
         h = torch.relu(self.trunk(self.front(x)))
         ratio = self.ratio(h)
@@ -188,6 +187,11 @@ class DetectorNet(nn.Module):
             _to_frames(ratio, n_frames)[..., 0],
             _to_frames(self.sung(h), n_frames)[..., 0],
         )
+
+
+def scaled(log_mel: Tensor) -> Tensor:
+    """Bring log-mel frames in dB near zero mean and unit variance."""
+    return (log_mel - _OFFSET_DB) / _SCALE_DB
 
 
 def harmonic_percussive(x: Tensor, l_harm: int, l_perc: int) -> tuple[Tensor, Tensor]:

@@ -28,6 +28,8 @@ from earmark.train.config import DataConfig
 FloatArray = npt.NDArray[np.float32]
 
 _RATE = 16_000
+# Of validation: another than any training step's, and the same whatever a run's own.
+VALIDATION_SEED = 1_000_003
 # Seconds of speech turned into one sung or rapped recording, and of a piece of procedural music or noise.
 _LINE_S, _MADE_S = 20.0, 20.0
 # Share of the altered speech that is spoken by a new voice.
@@ -62,9 +64,15 @@ def training_sources(data: DataConfig) -> list[Source]:
     return select(read_index(data.index), not_origins=(*data.holdout, *data.unused), not_details=data.exclude)
 
 
-def plain_data(data: DataConfig) -> DataConfig:
-    """Return the same data with nothing altered and nothing made of it."""
-    return replace(
+def held_out_bank(data: DataConfig, front_end: FrontEnd, cache: Path, jobs: int) -> Bank:
+    """Make the bank that validates: plain recordings of the collections held out, or of all if none is."""
+    chosen = select(
+        read_index(data.index),
+        origins=data.holdout or None,
+        not_origins=data.unused,
+        not_details=data.exclude,
+    )
+    plain = replace(
         data,
         holdout=(),
         unused=(),
@@ -76,6 +84,7 @@ def plain_data(data: DataConfig) -> DataConfig:
         tune_minutes=0.0,
         noise_minutes=0.0,
     )
+    return load_bank(chosen, plain, front_end, cache, seed=0, jobs=jobs)
 
 
 def recipes(sources: list[Source], data: DataConfig, seed: int) -> list[Recipe]:

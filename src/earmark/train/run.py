@@ -13,14 +13,14 @@ import torch
 
 from earmark.card import DecodeOptions, ModelCard
 from earmark.planner import PlanOptions
-from earmark.sources import Source, read_index, select
+from earmark.sources import Source
 from earmark.train.batches import Batch, make_batch
 from earmark.train.config import DataConfig, DetectorConfig, TrainConfig
 from earmark.train.export import export
 from earmark.train.loop import LABELS, Progress, evaluate, train
 from earmark.train.mixture import Mixer
 from earmark.train.networks import DetectorNet
-from earmark.train.prepare import load_bank, plain_data, training_sources
+from earmark.train.prepare import VALIDATION_SEED, held_out_bank, load_bank, training_sources
 from earmark.train.tune import tune_decoding
 
 # Batches that validate during training; they steer nothing.
@@ -81,15 +81,10 @@ def train_detector(
 
 def held_out_batches(config: DetectorConfig, cache: Path, jobs: int, n_batches: int) -> list[Batch]:
     """Mix fixed batches: of the held-out collections, or of plain training material if none is held out."""
-    chosen = select(
-        read_index(config.data.index),
-        origins=config.data.holdout or None,
-        not_origins=config.data.unused,
-        not_details=config.data.exclude,
+    mixer = Mixer(held_out_bank(config.data, config.front_end, cache, jobs))
+    fixed = replace(
+        config.train, seed=VALIDATION_SEED, batch=TrainConfig().batch, chunk_s=TrainConfig().chunk_s
     )
-    mixer = Mixer(load_bank(chosen, plain_data(config.data), config.front_end, cache, seed=0, jobs=jobs))
-    # Another seed than any training step's; the same whatever the run's own.
-    fixed = replace(config.train, seed=1_000_003, batch=TrainConfig().batch, chunk_s=TrainConfig().chunk_s)
     return [make_batch(mixer, PlanOptions(), fixed, i) for i in range(n_batches)]
 
 

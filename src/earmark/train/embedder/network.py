@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from earmark.train.embedder.config import EmbedderNetworkConfig
+from earmark.train.networks import scaled
 
-# The log-mel input is brought near zero mean and unit variance by (x - _OFFSET_DB) / _SCALE_DB.
-_OFFSET_DB, _SCALE_DB = -45.0, 20.0
 # Cosines are multiplied by this before a softmax.
 _SHARPNESS = 16.0
 
@@ -52,7 +51,7 @@ class Embedder(nn.Module):
 
     def forward(self, log_mel: Tensor) -> Tensor:
         """Take log-mel windows in dB, shape (B, F, L)."""
-        maps = self.blocks(self.stem((log_mel[:, None] - _OFFSET_DB) / _SCALE_DB))
+        maps = self.blocks(self.stem(scaled(log_mel)[:, None]))
         mean = maps.mean(3)
         deviation = ((maps - mean[..., None]).square().mean(3) + 1e-5).sqrt()
         return self.embedding(torch.cat([mean, deviation], 1).flatten(1))

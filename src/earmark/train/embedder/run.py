@@ -13,7 +13,6 @@ import torch
 from earmark.embeddingcard import EmbeddingCard
 from earmark.features.detectormel import DetectorMel
 from earmark.features.registry import create_features
-from earmark.sources import read_index, select
 from earmark.train.device import find_device
 from earmark.train.embedder.config import EmbedderConfig
 from earmark.train.embedder.network import EmbedderTasks
@@ -23,7 +22,7 @@ from earmark.train.export import export_embeddings
 from earmark.train.loop import Progress, train_steps
 from earmark.train.mixture import Mixer
 from earmark.train.optimiser import Optimiser
-from earmark.train.prepare import load_bank, plain_data, training_sources
+from earmark.train.prepare import VALIDATION_SEED, held_out_bank, load_bank, training_sources
 from earmark.train.run import attribution
 
 # Batches that validate during training; they steer nothing.
@@ -104,13 +103,6 @@ def train_embedder(
 
 def _held_out(config: EmbedderConfig, extractor: DetectorMel, cache: Path, jobs: int) -> list[Windows]:
     """Draw fixed batches: of the held-out collections, or of plain training material if none is held out."""
-    chosen = select(
-        read_index(config.data.index),
-        origins=config.data.holdout or None,
-        not_origins=config.data.unused,
-        not_details=config.data.exclude,
-    )
-    bank = load_bank(chosen, plain_data(config.data), extractor.front_end, cache, seed=0, jobs=jobs)
-    # Another seed than any training step's; the same whatever the run's own.
-    maker = WindowMaker(Mixer(bank), replace(config.train, seed=1_000_003, choirs=0.0))
+    mixer = Mixer(held_out_bank(config.data, extractor.front_end, cache, jobs))
+    maker = WindowMaker(mixer, replace(config.train, seed=VALIDATION_SEED, choirs=0.0))
     return [maker.batch(i) for i in range(_VALIDATION_BATCHES)]

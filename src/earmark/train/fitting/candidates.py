@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from earmark.head import FUSIONS, FloatArray, Head, file_scores, fused
+from earmark.train.device import one_thread
 from earmark.train.fitting.figures import Choice, corrected
 from earmark.train.fitting.folds import IntArray, nested_parts
 from earmark.train.head import KINDS, fit_head, inverse_frequencies
@@ -107,7 +106,7 @@ def fit_candidate(candidate: Candidate, vectors: Sequence[FloatArray], labels: I
         vectors = [_spread(one, most) for one in vectors]
     x, y = fused(vectors, labels.tolist(), candidate.fusion)
     epochs = max(_LEAST_EPOCHS, -(-_LEAST_BATCHES // -(-len(x) // _BATCH)))
-    with _one_thread():
+    with one_thread():
         return fit_head(candidate.head, x, y, seed=seed, class_weights=inverse_frequencies(y), epochs=epochs)
 
 
@@ -165,14 +164,3 @@ def _spread(vectors: FloatArray, most: int) -> FloatArray:
     if len(vectors) <= most:
         return vectors
     return vectors[np.linspace(0, len(vectors) - 1, most).round().astype(np.intp)]
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute with one thread: sums then have one order, and small networks are as fast."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
