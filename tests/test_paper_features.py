@@ -451,6 +451,17 @@ def test_chunks_of_200_ms_stand_for_themselves() -> None:
     np.testing.assert_allclose(features[:, 5:10], extractor(1000 * x[8820 : 2 * 8820]), atol=1e-3)
 
 
+def test_chunks_last_as_long_at_another_rate() -> None:
+    extractor = create_features("allconv-mel", sample_rate=16_000)
+    assert (extractor.chunk, extractor.hop_length, extractor.win_length) == (3200, 640, 372)
+    assert extractor(noise(3 * 3200 + 100)).shape == (40, 15)
+    assert extractor.centre(0) == pytest.approx(create_features("allconv-mel").centre(0), abs=1e-4)
+    # The bands are those up to half that rate: the loudest is the one around the tone.
+    tone = np.sin(2 * np.pi * 7000 * np.arange(3200) / 16_000).astype(np.float32)
+    centres = mel_edges(40, 0, 8000)[1:-1]
+    np.testing.assert_array_equal(extractor(tone).argmax(axis=0), np.abs(centres - 7000).argmin())
+
+
 def test_decibels_are_of_the_amplitude() -> None:
     t = np.arange(8820) / 44_100
     # Windows are 100 ms or more apart; the second half is 20 dB down.

@@ -166,9 +166,12 @@ def test_a_recording_shorter_than_a_piece_is_heard_as_a_whole(name):
     np.testing.assert_array_equal(patches[: len(whole)], whole[:])
 
 
-@pytest.mark.parametrize(("name", "options"), [("allconv-mel", {}), ("tvsm", {"patch_length": 20})])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("allconv-mel", {}), ("allconv-mel", {"sample_rate": 16_000}), ("tvsm", {"patch_length": 20})],
+)
 def test_features_without_measures_are_the_same_in_pieces(name, options, monkeypatch):
-    signal = noise(23.7, create_features(name).sample_rate)
+    signal = noise(23.7, create_features(name, **options).sample_rate)
     whole, _ = heard(name, signal, **options)
     monkeypatch.setattr("earmark.cells._PIECE_S", 3.0)
     found, _ = heard(name, signal, **options)

@@ -84,6 +84,10 @@ fit = {batch = 16, per_class = true, epochs = 2}
 name = "All-Conv"
 features = {name = "allconv-mel", variant = "corrected"}
 model = {model = "all-conv"}
+[[row]]
+name = "All-Conv, 16 kHz"
+features = {name = "allconv-mel", variant = "corrected", sample_rate = 16_000}
+model = {model = "all-conv"}
 """
 
 
@@ -381,8 +385,9 @@ def test_the_rarer_class_is_cut_three_times_as_densely(tmp_path):
 # -- learned features ----------------------------------------------------------------------------
 
 
-def test_learned_features_are_16_for_each_fifth_of_a_second(runs, data):
-    trained = load_trained(runs / "all.json", "All-Conv", runs / "checkpoints")
+@pytest.mark.parametrize(("row", "rate"), [("All-Conv", 44_100), ("All-Conv, 16 kHz", 16_000)])
+def test_learned_features_are_16_for_each_fifth_of_a_second(row, rate, runs, data):
+    trained = load_trained(runs / "all.json", row, runs / "checkpoints")
     path = str(data / "corpus/music0/a.wav")
     values = learned_features(trained, path)
     assert values.shape == (15, 16)
@@ -390,7 +395,7 @@ def test_learned_features_are_16_for_each_fifth_of_a_second(runs, data):
     # As the network itself has them, on the way to its answer.
     from earmark.audio import read_audio
 
-    samples, _ = read_audio(path, sample_rate=44_100)
+    samples, _ = read_audio(path, sample_rate=rate)
     patches = torch.from_numpy(trained.scaling(trained.extractor.cut(trained.extractor(samples))[:]))
     with torch.no_grad():
         answers = trained.net.head(trained.net.trunk.dense(torch.from_numpy(values)))

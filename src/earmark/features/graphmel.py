@@ -20,25 +20,32 @@ from earmark.features.mel import FloatArray
 
 @dataclass(frozen=True, kw_only=True)
 class GraphMel(Extractor):
-    """40 mel bands in dB of 200 ms chunks at 44.1 kHz, five frames each.
+    """40 mel bands in dB of 200 ms chunks, five frames each; the paper's have 44.1 kHz.
 
-    Windows of 1024 samples start every 1764 (40 ms), so that 42 % of the signal is in none.  dB are ten
-    times the logarithm of the *amplitude*, the root of the energy of Slaney's bands from 0 to 22,050 Hz:
-    half of what is usual, so that the range of 80 dB is 160 dB of power.  The loudest value of each chunk is
-    0 dB.  A signal's last, incomplete chunk is left out; one that is all there is, is filled with zeros.
+    Windows of 1024 samples start every 1764 (40 ms), so that 42 % of the signal is in none; at another
+    `sample_rate` they last as long.  dB are ten times the logarithm of the *amplitude*, the root of the
+    energy of Slaney's bands from 0 to half the rate: half of what is usual, so that the range of 80 dB is
+    160 dB of power.  The loudest value of each chunk is 0 dB.  A signal's last, incomplete chunk is left out;
+    one that is all there is, is filled with zeros.
 
     The paper has 10 frames of 40 x 1; its program makes 5 frames of 40 bands, and this does.  Bands are
     then standardised: in "paper" over the patches of the batch that happen to come together, in use as in
     training; in "corrected" over the training patches.
     """
 
-    options: ClassVar[tuple[str, ...]] = ("n_mels",)
+    options: ClassVar[tuple[str, ...]] = ("sample_rate", "n_mels")
     sample_rate: int = 44_100
+    # These follow from the rate.
     win_length: int = 1024
     hop_length: int = 1764
     n_fft: int = 1024
     patch_length: int = 5
     n_mels: int = 40
+
+    def __post_init__(self) -> None:
+        for name, at_44100 in (("win_length", 1024), ("hop_length", 1764), ("n_fft", 1024)):
+            object.__setattr__(self, name, round(at_44100 * self.sample_rate / 44_100))
+        super().__post_init__()
 
     @property
     def n_bands(self) -> int:
