@@ -77,7 +77,9 @@ def by_row(report: dict[str, Any]) -> str:
                 continue
             prepared = Prepared(known, dataset_of(data), (), noise=noise, sources=dict.fromkeys(first, ()))
             wanted = (row.name, prepared.setup(row))
-            own = [r["figures"] for r in report["results"] if (r["row"], r["setup"]) == wanted]
+            results = [r for r in report["results"] if (r["row"], r["setup"]) == wanted]
+            # Of one copy of the data: the last that was used, if results tell.
+            own = [r["figures"] for r in results if r.get("clips") in (None, results[-1].get("clips"))]
             if own:
                 cells = [
                     with_paper([f[m] for f in own if m in f], row.paper.get(m)) for m in experiment.measures

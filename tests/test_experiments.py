@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -484,6 +485,32 @@ def test_a_changed_row_is_run_again_and_the_others_are_not(corpus, cache, tmp_pa
         run_experiment(changed, corpus, out, place, on="musan")
     with pytest.raises(ConfigError, match="has no musan or corpus; get one of them"):
         run_experiment(changed, tmp_path, tmp_path / "o.json", place)
+
+
+def test_results_are_of_the_clips_they_tell(corpus, cache, tmp_path):
+    """A copy elsewhere is the same, one with another clip is not; older results do not tell."""
+    experiment, copy = read_experiment(table(tmp_path)), tmp_path / "elsewhere"
+    shutil.copytree(corpus, copy)
+    prepared = prepare(experiment, copy, quick=True)
+    assert prepared.digest == prepare(experiment, corpus, quick=True).digest
+    assert prepared.digest.startswith(f"{len(prepared.clips)} clips, sha256 ")
+    place, out, told = Workplace(cache, tmp_path / "runs"), tmp_path / "out.json", []
+    run = {"rows": ["plain"], "quick": True, "tell": told.append}
+    (result,) = run_experiment(experiment, corpus, out, place, **run)["results"]
+    assert result["clips"] == prepared.digest
+    told.clear()
+    assert run_experiment(experiment, copy, out, place, **run)["results"] == [result]
+    assert told == []
+    with prepared.clips[-1].path.open("ab") as file:
+        file.write(b"x")
+    (other,) = run_experiment(experiment, copy, out, place, **run)["results"]
+    assert other["clips"] == prepare(experiment, copy, quick=True).digest != result["clips"]
+    assert json.loads(out.read_text())["results"] == [result, other]
+    older = {key: value for key, value in result.items() if key != "clips"}
+    out.write_text(json.dumps({"table": "test", "results": [older]}))
+    told.clear()
+    assert run_experiment(experiment, copy, out, place, **run)["results"] == [older]
+    assert told == []
 
 
 @pytest.mark.skipif(not has_bfloat16(torch.device("cpu")), reason="the processor has no bfloat16")

@@ -108,7 +108,7 @@ def export_row(
             "export a row with the variant 'corrected' of its features"
         )
     setup = prepared.setup(row)
-    result = find_result(read_results(out, experiment.name), name, setup, repetition)
+    result = find_result(read_results(out, experiment.name), name, setup, prepared.digest, repetition)
     if result is None:
         raise ConfigError(
             f"'{out}' has no result of '{name}', repetition {repetition + 1}, on {prepared.data}; "

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from earmark.datasets import DATASETS, Clip
 from earmark.datasets.dataset import Dataset
+from earmark.datasets.digest import digest
 from earmark.datasets.folds import balance, hold_out
 from earmark.datasets.mixtures import Mixture
 from earmark.datasets.published import FOLDER, assign, folds_of, located
@@ -46,6 +48,8 @@ class Prepared:
         Dataset that the clips of the class noise are of; empty: of the same one.
     sources : mapping of str to tuple of Clip
         What networks learn first, by dataset or task; of a table that transfers any.
+    roots : tuple of Path
+        Folders of the copies of all these.
     """
 
     experiment: Experiment
@@ -56,6 +60,7 @@ class Prepared:
     mixtures: tuple[tuple[Mixture, ...], ...] = ()
     noise: str = ""
     sources: Mapping[str, tuple[Clip, ...]] = field(default_factory=dict)
+    roots: tuple[Path, ...] = ()
 
     @property
     def data(self) -> str:
@@ -74,6 +79,12 @@ class Prepared:
     def origin(self, label: str) -> Dataset[Clip]:
         """Return the dataset that the clips of a class are of."""
         return DATASETS[self.noise if self.noise and label == "noise" else self.dataset]
+
+    @cached_property
+    def digest(self) -> str:
+        """Which clips those are, and those that networks learn first, see `earmark.datasets.digest`."""
+        sources = (clip for own in self.sources.values() for clip in own)
+        return digest((*self.clips, *sources), self.roots)
 
     @property
     def repetitions(self) -> int:
@@ -138,6 +149,7 @@ class Prepared:
 def prepare(experiment: Experiment, folder: Path, on: str | None = None, quick: bool = False) -> Prepared:
     """Find the data of an experiment, see `find_data`; of a quick run, cut its trainings short."""
     found, noise = find_data(experiment, folder, on), ""
+    roots = [found.root]
     experiment = experiment.on(found.name)
     if experiment.noise and found.dataset not in experiment.noise:
         other = _first(experiment.noise, folder, experiment)
@@ -146,18 +158,29 @@ def prepare(experiment: Experiment, folder: Path, on: str | None = None, quick: 
             c for c in other.clips if c.label == "noise"
         ]
         found = found._replace(clips=tuple(clips), problems=problems)
+        roots.append(other.root)
     if quick:
         rows = tuple(row.shortened(_QUICK_EPOCHS) for row in experiment.rows)
         first = replace(experiment.pretrain, fit=replace(experiment.pretrain.fit, epochs=_QUICK_EPOCHS))
         experiment = replace(experiment, rows=rows, pretrain=first)
     sources = _sources(experiment, folder, found.dataset)
     return Prepared(
-        experiment, found.dataset, found.clips, quick, found.problems, found.mixtures, noise, sources
+        experiment,
+        found.dataset,
+        found.clips,
+        quick,
+        found.problems,
+        found.mixtures,
+        noise,
+        {name: clips for name, (clips, _) in sources.items()},
+        (*roots, *(root for _, root in sources.values())),
     )
 
 
-def _sources(experiment: Experiment, folder: Path, dataset: str) -> dict[str, tuple[Clip, ...]]:
-    """Return the sources that are in a folder, but for a dataset; each has as much speech as music."""
+def _sources(
+    experiment: Experiment, folder: Path, dataset: str
+) -> dict[str, tuple[tuple[Clip, ...], Path]]:
+    """Return the sources in a folder, and their roots, but for a dataset; each has as much speech as music."""
     if not any(isinstance(row, TransferRow) for row in experiment.rows):
         return {}
     sources = {}
@@ -165,7 +188,8 @@ def _sources(experiment: Experiment, folder: Path, dataset: str) -> dict[str, tu
         copy = DATASETS[dataset_of(name)].find(folder) if dataset_of(name) != dataset else None
         if copy is not None:
             clips = TASKS[name].of(copy.read()) if name in TASKS else copy.read()
-            sources[name] = tuple(balance([clip for clip in clips if clip.label in SOURCE_CLASSES]))
+            spoken_or_played = [clip for clip in clips if clip.label in SOURCE_CLASSES]
+            sources[name] = tuple(balance(spoken_or_played)), copy.root
     return sources
 
 
@@ -173,6 +197,7 @@ class Found(NamedTuple):
     """What an experiment runs on.
 
     name, dataset : what the experiment calls it, and the dataset that it is, or is a task of.
+    root : folder of the copy.
     clips : of that.
     problems : what is wrong with the copy.
     mixtures : by fold, where they are published.
@@ -180,6 +205,7 @@ class Found(NamedTuple):
 
     name: str
     dataset: str
+    root: Path
     clips: tuple[Clip, ...]
     problems: tuple[str, ...]
     mixtures: tuple[tuple[Mixture, ...], ...] = ()
@@ -224,21 +250,21 @@ def _first(names: tuple[str, ...], folder: Path, experiment: Experiment) -> Foun
                 )
             if name in TASKS:
                 clips = tuple(TASKS[name].of(clips))
-            return _in_folds(Found(name, dataset, clips, tuple(copy.check())), copy.root, experiment.protocol)
+            return _in_folds(Found(name, dataset, copy.root, clips, tuple(copy.check())), experiment.protocol)
     datasets = list(dict.fromkeys(map(dataset_of, names)))
     sources = " ".join(f"{name}: {DATASETS[name].source}" for name in datasets)
     get = "get one of them" if len(datasets) > 1 else "get it"
     raise ConfigError(f"'{folder}' has no {' or '.join(datasets)}; {get}. {sources}")
 
 
-def _in_folds(found: Found, root: Path, protocol: Protocol) -> Found:
+def _in_folds(found: Found, protocol: Protocol) -> Found:
     """Give clips their published folds, where there are any and the experiment is in folds of files."""
-    lists = folds_of(root) if protocol.kind == "folds" and protocol.unit == "group" else []
+    lists = folds_of(found.root) if protocol.kind == "folds" and protocol.unit == "group" else []
     if not lists:
         return found
     if len(lists) != protocol.repetitions:
         raise ConfigError(
-            f"'{root / FOLDER}' lists {len(lists)} folds, the experiment has {protocol.repetitions}; "
+            f"'{found.root / FOLDER}' lists {len(lists)} folds, the experiment has {protocol.repetitions}; "
             "take the lists out to have folds made"
         )
     clips = tuple(assign(found.clips, lists))

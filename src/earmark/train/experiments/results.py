@@ -83,12 +83,21 @@ def read_results(path: Path, table: str) -> dict[str, Any]:
     return report | {"results": results}
 
 
+def is_of(result: dict[str, Any], setup: dict[str, Any], clips: str) -> bool:
+    """Return whether a result is of a setup and of these clips, see `earmark.datasets.digest`.
+
+    One that does not tell its clips, as none did at first, counts as of any.
+    """
+    same: bool = result["setup"] == setup and result.get("clips", clips) == clips
+    return same
+
+
 def find_result(
-    report: dict[str, Any], row: str, setup: dict[str, Any], repetition: int
+    report: dict[str, Any], row: str, setup: dict[str, Any], clips: str, repetition: int
 ) -> dict[str, Any] | None:
-    """Return the result of a row, a setup and a repetition, if there is one."""
+    """Return the result of a row, a setup, clips and a repetition, if there is one."""
     for result in report["results"]:
-        if (result["row"], result["repetition"], result["setup"]) == (row, repetition, setup):
+        if (result["row"], result["repetition"]) == (row, repetition) and is_of(result, setup, clips):
             found: dict[str, Any] = result
             return found
     return None

@@ -23,6 +23,7 @@ from earmark.train.experiments.results import (
     add_result,
     checkpoint_name,
     find_result,
+    is_of,
     read_results,
 )
 from earmark.train.experiments.rows import NetworkRow, Row, TransferRow, TrivialRow, VectorRow
@@ -93,13 +94,14 @@ def run_experiment(
     turns = [(repetition, row) for repetition in repetitions for row in chosen]
     if place.drop_features:  # each row as a whole, so that its features are not there for long
         turns = [(repetition, row) for row in chosen for repetition in repetitions]
-    turns = [(r, row) for r, row in turns if find_result(report, row.name, setups[row.name], r) is None]
+    clips = prepared.digest
+    turns = [(r, row) for r, row in turns if not find_result(report, row.name, setups[row.name], clips, r)]
     for at, (repetition, row) in enumerate(turns, start=1):
         setup, split = setups[row.name], splits[row.share, repetition]
         title = f"{row.name}, {repetition + 1} of {prepared.experiment.protocol.repetitions}"
         sources = prepared.split_sources() if isinstance(row, TransferRow) else None
         result = run_row(row, split, prepared.experiment, repetition, place, setup, title, tell, sources)
-        result = {"row": row.name, "repetition": repetition, **result, "setup": setup}
+        result = {"row": row.name, "repetition": repetition, **result, "clips": clips, "setup": setup}
         report = add_result(out, experiment.name, result, place.runs / "results.lock")
         later = [_features(place, other) for _, other in turns[at:]]
         folder = _features(place, row)
@@ -111,7 +113,9 @@ def run_experiment(
         "is_published": prepared.is_published,
         "quick": quick,
         "problems": list(prepared.problems),
-        "results": [r for r in report["results"] if setups.get(r["row"]) == r["setup"]],
+        "results": [
+            r for r in report["results"] if r["row"] in setups and is_of(r, setups[r["row"]], clips)
+        ],
     }
 
 
