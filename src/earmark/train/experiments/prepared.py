@@ -177,10 +177,8 @@ def prepare(experiment: Experiment, folder: Path, on: str | None = None, quick: 
     )
 
 
-def _sources(
-    experiment: Experiment, folder: Path, dataset: str
-) -> dict[str, tuple[tuple[Clip, ...], Path]]:
-    """Return the sources in a folder, and their roots, but for a dataset; each has as much speech as music."""
+def _sources(experiment: Experiment, folder: Path, dataset: str) -> dict[str, tuple[tuple[Clip, ...], Path]]:
+    """Return the sources in a folder but for a dataset, with their roots; speech and music are balanced."""
     if not any(isinstance(row, TransferRow) for row in experiment.rows):
         return {}
     sources = {}

@@ -113,9 +113,7 @@ def run_experiment(
         "is_published": prepared.is_published,
         "quick": quick,
         "problems": list(prepared.problems),
-        "results": [
-            r for r in report["results"] if r["row"] in setups and is_of(r, setups[r["row"]], clips)
-        ],
+        "results": [r for r in report["results"] if r["row"] in setups and is_of(r, setups[r["row"]], clips)],
     }
 
 
