@@ -185,6 +185,9 @@ def test_shuffled_epochs_take_every_patch_once_and_leave_no_single_one():
     assert sorted(np.concatenate(drawn).tolist()) == list(range(17))
     assert np.concatenate(drawn).tolist() != list(range(17))
     assert [len(part) for part in shuffled(patches, 4, np.random.default_rng(0))] == [4, 4, 4, 4]
+    fewer = [np.concatenate(list(shuffled(patches, 4, np.random.default_rng(i), 8))) for i in range(2)]
+    assert all(len(set(part.tolist())) == 8 for part in fewer)
+    assert set(fewer[0].tolist()) != set(fewer[1].tolist())
 
 
 def test_batches_by_class_go_through_each_class_in_turn():
@@ -307,6 +310,7 @@ QUICK = FitConfig(learning_rate=3e-2, epochs=6, patience=3, batch=16)
         dataclasses.replace(QUICK, optimiser="sgd", clip_norm=1.0, decay_steps=50, learning_rate=0.3),
         dataclasses.replace(QUICK, optimiser="nadam", monitor="accuracy"),
         dataclasses.replace(QUICK, per_class=True, batch=8, noise=(0.1, 0.01)),
+        dataclasses.replace(QUICK, epoch_patches=80),
     ],
 )
 def test_training_learns_and_goes_on_from_where_it_was_cut(config, tmp_path):
@@ -358,6 +362,8 @@ def test_a_training_that_breaks_down_says_so():
         ({"optimiser": "lion"}, "unknown optimiser 'lion'; choose one of adam, sgd, nadam"),
         ({"monitor": "f1"}, "unknown monitor 'f1'"),
         ({"epochs": 0}, "epochs 0: it must be above 0"),
+        ({"epoch_patches": -1}, "epoch_patches -1: it must be 0 or more"),
+        ({"epoch_patches": 9, "per_class": True}, "epoch_patches is of epochs without per_class"),
     ],
 )
 def test_impossible_training_is_refused(changes, message):

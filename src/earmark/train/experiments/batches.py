@@ -96,12 +96,14 @@ class PatchSet:
             yield self.batch(np.arange(start, min(start + size, len(self))))
 
 
-def shuffled(patches: PatchSet, size: int, rng: np.random.Generator) -> Iterator[npt.NDArray[np.intp]]:
+def shuffled(
+    patches: PatchSet, size: int, rng: np.random.Generator, at_most: int | None = None
+) -> Iterator[npt.NDArray[np.intp]]:
     """Yield the places of one epoch in random order, `size` at a time; a last one on its own is left out.
 
-    (Batch norm has nothing to measure on a single patch.)
+    (Batch norm has nothing to measure on a single patch.)  There are no more than `at_most` of them.
     """
-    order = rng.permutation(len(patches))
+    order = rng.permutation(len(patches))[:at_most]
     for start in range(0, max(1, len(order) - 1), size):
         yield order[start : start + size]
 

@@ -66,6 +66,8 @@ class FitConfig:
         What else is done to training patches; by default nothing.
     class_weights : bool
         A training patch counts by the inverse frequency of its class.
+    epoch_patches : int
+        Without `per_class`, an epoch takes no more patches than these, drawn anew each time; 0: all.
     """
 
     optimiser: str = "adam"
@@ -84,6 +86,7 @@ class FitConfig:
     tasks: TaskWeights = field(default_factory=TaskWeights)
     augment: Augment = field(default_factory=Augment)
     class_weights: bool = False
+    epoch_patches: int = 0
 
     def __post_init__(self) -> None:
         for value, known, what in (
@@ -95,14 +98,19 @@ class FitConfig:
         for name in ("learning_rate", "epochs", "patience", "batch", "passes"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} {getattr(self, name)}: it must be above 0")
+        if self.epoch_patches < 0:
+            raise ConfigError(f"epoch_patches {self.epoch_patches}: it must be 0 or more")
+        if self.epoch_patches and self.per_class:
+            raise ConfigError("epoch_patches is of epochs without per_class; with it, set passes")
         if any(not spread >= 0 for spread in self.noise):
             raise ConfigError(f"noise {list(self.noise)}: standard deviations are 0 or more")
 
     def setup(self) -> dict[str, Any]:
         """Return what a training depends on; what came later is left out where it changes nothing."""
         setup = asdict(self)
-        if not self.class_weights:
-            del setup["class_weights"]
+        for name in ("class_weights", "epoch_patches"):
+            if not setup[name]:
+                del setup[name]
         return setup
 
 
@@ -247,7 +255,7 @@ class _Answer:
 def _steps(train: PatchSet, config: FitConfig) -> int:
     """Return the steps of an epoch."""
     if not config.per_class:
-        return math.ceil(len(train) / config.batch)
+        return math.ceil(min(len(train), config.epoch_patches or len(train)) / config.batch)
     n_classes = len(np.unique(train.labels))
     return max(1, int(config.passes * len(train) / (config.batch * n_classes)))
 
@@ -257,7 +265,7 @@ def _epoch(
 ) -> Iterator[npt.NDArray[np.intp]]:
     if config.per_class:
         return by_class(train, config.batch, steps, rng)
-    return shuffled(train, config.batch, rng)
+    return shuffled(train, config.batch, rng, config.epoch_patches or None)
 
 
 @torch.no_grad()

@@ -82,9 +82,10 @@ class Prepared:
 
     @cached_property
     def digest(self) -> str:
-        """Which clips those are, and those that networks learn first, see `earmark.datasets.digest`."""
-        sources = (clip for own in self.sources.values() for clip in own)
-        return digest((*self.clips, *sources), self.roots)
+        """Which clips of its classes there are, and for networks to learn first: `earmark.datasets.digest`."""
+        own = (clip for clip in self.clips if clip.label in self.experiment.protocol.classes)
+        sources = (clip for clips in self.sources.values() for clip in clips)
+        return digest((*own, *sources), self.roots)
 
     @property
     def repetitions(self) -> int:
