@@ -493,6 +493,19 @@ def test_a_changed_row_is_run_again_and_the_others_are_not(corpus, cache, tmp_pa
         run_experiment(changed, tmp_path, tmp_path / "o.json", place)
 
 
+def test_one_repetition_may_be_run_by_itself(corpus, cache, tmp_path):
+    experiment = read_experiment(table(tmp_path, TABLE.replace("epochs = 3", "epochs = 1")))
+    place, out = Workplace(cache, tmp_path / "runs"), tmp_path / "out.json"
+    run = {"rows": ["plain"]}
+    (second,) = run_experiment(experiment, corpus, out, place, repetition=1, **run)["results"]
+    assert (second["repetition"], second["seed"]) == (1, 1)
+    results = run_experiment(experiment, corpus, out, place, **run)["results"]
+    assert results[0] == second
+    assert [r["repetition"] for r in results] == [1, 0, 2]
+    with pytest.raises(ConfigError, match="repetition 4 of 'test': there are 1 to 3"):
+        run_experiment(experiment, corpus, out, place, repetition=3, **run)
+
+
 def test_results_are_of_the_clips_they_tell(corpus, cache, tmp_path):
     """A copy elsewhere is the same, one with another clip is not; older results do not tell."""
     experiment, copy = read_experiment(table(tmp_path)), tmp_path / "elsewhere"
@@ -737,7 +750,7 @@ def test_what_was_not_trained_cannot_be_exported(corpus, tmp_path, capsys):
 
     refused("has no row 'plane'; its rows are 'plain', 'late', 'intermediate'", "plane")
     refused("has no result of 'plain', repetition 1, on corpus; run the row first")
-    refused("repetition 2 of 'plain': there are 1 to 1", repetition=1)
+    refused("repetition 2 of 'test': there are 1 to 1", repetition=1)
     run_experiment(experiment, corpus, out, place, rows=["plain"], quick=True)
     (checkpoint,) = place.runs.glob("*/net.pt")
     checkpoint.write_text("no weights")
@@ -759,7 +772,7 @@ def test_what_was_not_trained_cannot_be_exported(corpus, tmp_path, capsys):
         return capsys.readouterr().err
 
     assert "--export writes one row; name it with --row" in told("--export", str(target))
-    assert "--repetition says which one --export writes" in told("--repetition", "2")
+    assert "repetition 9 of 'test': there are 1 to 3" in told("--repetition", "9")
 
 
 @pytest.mark.parametrize(

@@ -206,7 +206,10 @@ def table(
         ),
     ] = None,
     repetition: Annotated[
-        int | None, typer.Option("--repetition", min=1, help="Repetition to export. Default: the first.")
+        int | None,
+        typer.Option(
+            "--repetition", min=1, help="Only this one. Default: all are run, the first is exported."
+        ),
     ] = None,
 ) -> None:
     """Run a table of a paper and show its figures beside ours; needs the extra train.
@@ -222,8 +225,6 @@ def table(
     if name is None:
         console.print(list_tables())
         return
-    if export is None and repetition is not None:
-        raise ConfigError("--repetition says which one --export writes; a table runs all of them")
     if export is not None and len(row or ()) != 1:
         raise ConfigError("--export writes one row; name it with --row")
     from earmark.train.experiments import (
@@ -237,17 +238,35 @@ def table(
     experiment = read_experiment(find_table(name, list(typer.main.get_group(app).commands)))
     out = out or Path(f"results/{experiment.name}{'-quick' * quick}.json")
     place = Workplace(runs / "features", runs / "checkpoints", jobs, device, bfloat16, drop_features)
+    at = None if repetition is None else repetition - 1
     if export is not None and row:
         with status() as tell:
-            at = (repetition or 1) - 1
             export_row(
-                experiment, row[0], data, out, place, export, repetition=at, on=on, quick=quick, tell=tell
+                experiment,
+                row[0],
+                data,
+                out,
+                place,
+                export,
+                repetition=at or 0,
+                on=on,
+                quick=quick,
+                tell=tell,
             )
         typer.echo(f"wrote {export}; use it with: earmark detect --model {export}")
         return
     with status() as tell:
         report = run_experiment(
-            experiment, data, out, place, rows=row or (), on=on, quick=quick, tell=tell, warn=print_warning
+            experiment,
+            data,
+            out,
+            place,
+            rows=row or (),
+            on=on,
+            repetition=at,
+            quick=quick,
+            tell=tell,
+            warn=print_warning,
         )
     console.print(experiment_table(experiment, report))
     typer.echo(f"results are in {out}", err=True)

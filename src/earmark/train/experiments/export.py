@@ -100,8 +100,7 @@ def export_row(
         )
     if not isinstance(row, NetworkRow):
         raise ConfigError(f"'{name}' is no network of patches; make a model of embeddings with: earmark fit")
-    if not 0 <= repetition < prepared.repetitions:
-        raise ConfigError(f"repetition {repetition + 1} of '{name}': there are 1 to {prepared.repetitions}")
+    prepared.check_repetition(repetition)
     if row.extractor.scaling == "batch":
         raise ConfigError(
             f"'{name}' normalises each batch by itself, so its answer depends on what else is in the batch; "

@@ -82,15 +82,21 @@ class Prepared:
 
     @cached_property
     def digest(self) -> str:
-        """Which clips of its classes there are, and for networks to learn first: `earmark.datasets.digest`."""
+        """Which clips of its classes, and of the sources, there are; see `earmark.datasets.digest`."""
         own = (clip for clip in self.clips if clip.label in self.experiment.protocol.classes)
         sources = (clip for clips in self.sources.values() for clip in clips)
         return digest((*own, *sources), self.roots)
 
     @property
-    def repetitions(self) -> int:
-        """How often a row is trained."""
-        return 1 if self.quick else self.experiment.protocol.repetitions
+    def repetitions(self) -> range:
+        """The times a row is trained, counted from 0."""
+        return range(1 if self.quick else self.experiment.protocol.repetitions)
+
+    def check_repetition(self, repetition: int) -> None:
+        """Refuse one, counted from 0, that there is not."""
+        if repetition not in self.repetitions:
+            there = f"there are 1 to {len(self.repetitions)}"
+            raise ConfigError(f"repetition {repetition + 1} of '{self.experiment.name}': {there}")
 
     def rows(self, names: list[str]) -> list[Row]:
         """Return the rows of these names, or all for none; raises `ConfigError` for an unknown name."""

@@ -45,6 +45,7 @@ def run_experiment(
     *,
     rows: Iterable[str] = (),
     on: str | None = None,
+    repetition: int | None = None,
     quick: bool = False,
     tell: Tell = lambda text: None,
     warn: Tell = lambda text: None,
@@ -63,6 +64,8 @@ def run_experiment(
         Names of the rows to run; by default all.
     on : str, optional
         Dataset; by default the first that is there.
+    repetition : int, optional
+        The one to run, counted from 0; by default all.
     quick : bool
         A few recordings and epochs of the first repetition: whether it runs, not how well.
     tell : callable
@@ -81,27 +84,30 @@ def run_experiment(
     Raises
     ------
     ConfigError
-        If there is no data, a row has no such name, or `out` is no file of results.
+        If there is no data, no such row or repetition, or `out` is no file of results.
     """
     prepared = prepare(experiment, data, on, quick)
     for problem in prepared.problems:
         warn(f"{prepared.dataset} in '{data}': {problem}")
     chosen = _at_hand(prepared, list(rows), warn)
     setups = {row.name: prepared.setup(row) for row in prepared.experiment.rows}
-    repetitions, shares = range(prepared.repetitions), {row.share for row in chosen}
+    if repetition is not None:
+        prepared.check_repetition(repetition)
+    repetitions = prepared.repetitions if repetition is None else (repetition,)
+    shares = {row.share for row in chosen}
     splits = {(share, r): prepared.split(r, share) for share in shares for r in repetitions}
     report = read_results(out, experiment.name)
-    turns = [(repetition, row) for repetition in repetitions for row in chosen]
+    turns = [(r, row) for r in repetitions for row in chosen]
     if place.drop_features:  # each row as a whole, so that its features are not there for long
-        turns = [(repetition, row) for row in chosen for repetition in repetitions]
+        turns = [(r, row) for row in chosen for r in repetitions]
     clips = prepared.digest
     turns = [(r, row) for r, row in turns if not find_result(report, row.name, setups[row.name], clips, r)]
-    for at, (repetition, row) in enumerate(turns, start=1):
-        setup, split = setups[row.name], splits[row.share, repetition]
-        title = f"{row.name}, {repetition + 1} of {prepared.experiment.protocol.repetitions}"
+    for at, (r, row) in enumerate(turns, start=1):
+        setup, split = setups[row.name], splits[row.share, r]
+        title = f"{row.name}, {r + 1} of {prepared.experiment.protocol.repetitions}"
         sources = prepared.split_sources() if isinstance(row, TransferRow) else None
-        result = run_row(row, split, prepared.experiment, repetition, place, setup, title, tell, sources)
-        result = {"row": row.name, "repetition": repetition, **result, "clips": clips, "setup": setup}
+        result = run_row(row, split, prepared.experiment, r, place, setup, title, tell, sources)
+        result = {"row": row.name, "repetition": r, **result, "clips": clips, "setup": setup}
         report = add_result(out, experiment.name, result, place.runs / "results.lock")
         later = [_features(place, other) for _, other in turns[at:]]
         folder = _features(place, row)
