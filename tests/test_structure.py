@@ -116,6 +116,16 @@ def test_the_core_loads_nothing_heavy():
     assert found.stdout.strip() == "[]"
 
 
+def test_a_detector_loads_no_other_kinds_of_models():
+    code = (
+        "import sys; from earmark import Detector; Detector();"
+        "print([k for k in ('patchmodel', 'chunkmodel', 'classifier', 'embedding', 'course', 'patchcard')"
+        " if f'earmark.{k}' in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
 def test_modules_stay_small():
     long = {str(p.relative_to(SRC)): n for p in modules() if (n := len(p.read_text().splitlines())) > 350}
     assert long == {}

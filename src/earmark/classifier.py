@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from earmark.activity import SPEECH_PAUSE, sounding_cells
 from earmark.classifiercard import ClassifierCard
-from earmark.course import CourseOptions
+from earmark.course import CourseDecoder, CourseOptions
 from earmark.errors import AudioError, ConfigError, ModelError
 from earmark.modelfile import ModelFile, one_line, open_model, refuse_kind
 from earmark.posteriors import Posteriors
@@ -141,6 +141,10 @@ class Classifier:
             )
         seconds = min(600.0, round(self.window_s, 6))
         return dict.fromkeys(self.labels, CourseOptions(0.0, seconds, seconds, seconds))
+
+    def decoder(self, options: Mapping[str, CourseOptions]) -> CourseDecoder:
+        """Return what makes segments of scores; raises `ConfigError` if `min_gap` is not the same for all."""
+        return CourseDecoder(self.labels, self.hop_s, options)
 
     def classify(
         self,
