@@ -2,9 +2,9 @@
 
 The interval is Wilson's, 95 %.  Files of a group resemble each other, so that they tell less than as many
 that have nothing in common: their number is divided by the design effect, by which the variance between
-groups exceeds that of files drawn one by one.  Few errors tell little of it, and none nothing: then it is near
-the one of files that agree in each group.  It is the mean of both, of what was measured with the weight of the
-errors (or of the right answers, if those are fewer), of the other with that of Wilson's interval, z**2.
+groups exceeds that of files drawn one by one.  Few errors tell little of it.  So it is a mean: of what was
+measured, with the weight of the errors (or of the right answers, if those are fewer), and of what it is if
+files of a group always agree, with that of Wilson's interval, z**2.
 
 The best of several candidates looks better than it is, because luck has a part in the choice.  So the choice
 is made again on groups drawn at random, with replacement, and judged on the groups that were not drawn:
