@@ -25,7 +25,7 @@ from earmark.train.experiments import (  # noqa: E402
     shallow,
 )
 from earmark.train.experiments.batches import Batch  # noqa: E402
-from earmark.train.experiments.fit import FitConfig  # noqa: E402
+from earmark.train.experiments.fitconfig import FitConfig  # noqa: E402
 from earmark.train.experiments.losses import TaskWeights, loss_of  # noqa: E402
 from earmark.train.experiments.prepared import prepare  # noqa: E402
 from earmark.train.experiments.protocol import Protocol  # noqa: E402
