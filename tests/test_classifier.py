@@ -20,8 +20,8 @@ from earmark import Classifier, Detector, Embedder
 from earmark.audio_writer import write_audio
 from earmark.card import METADATA_KEY, DecodeOptions
 from earmark.catalogue import load_card, load_model
-from earmark.classifier import LOWEST
 from earmark.classifiercard import ClassifierCard
+from earmark.classifiernet import LOWEST
 from earmark.embeddingcard import EmbeddingCard
 from earmark.errors import AudioError, ConfigError, ModelError
 from earmark.head import Head, file_scores

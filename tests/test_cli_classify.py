@@ -38,6 +38,14 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "tones.onnx"
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let nothing be kept in the user's own folder."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("EARMARK_CACHE", str(folder))
+    return folder
+
+
 @pytest.fixture
 def folder(tmp_path: Path, tone: Tone) -> Path:
     """Return a folder with a low, a high and a low tone, and a file without sound."""
@@ -172,6 +180,25 @@ def test_tables_of_other_classes_are_not_gone_on_with(
         assert (code, out, err.count("\n")) == (1, "", 1)
         assert f"{name}' is no {name[2:]} table of the classes low, high to go on with; leave out" in err
         assert target.read_text() == text
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.json"])
+def test_rows_of_another_model_are_not_gone_on_with(
+    classify: Classify, model: Path, folder: Path, tmp_path: Path, cache: Path, name: str
+) -> None:
+    target, early = tmp_path / name, model.with_name("early.onnx")
+    classify(folder / "a.wav", "-o", target, "-q", model=early)
+    before = target.read_text()
+    code, out, err = classify(folder, "-o", target, "--skip-existing")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert f"the rows in '{target}' are of another model; leave out --skip-existing" in err
+    assert target.read_text() == before
+    assert classify(folder / "b.wav", "-o", target, "--skip-existing", "-q", model=early)[0] == 0
+    assert classify(folder / "b.wav", "-o", target, "-q")[0] == 0  # made anew
+    assert classify(folder / "c.wav", "-o", target, "--skip-existing", "-q")[0] == 0
+    for note in (cache / "rows").iterdir():
+        note.unlink()  # what nothing is known of is kept
+    assert classify(folder / "c.wav", "-o", target, "--skip-existing", "-q", model=early)[0] == 0
 
 
 def command(*arguments: object) -> list[str]:

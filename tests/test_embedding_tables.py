@@ -25,10 +25,11 @@ from earmark.train.experiments import (  # noqa: E402
     shallow,
 )
 from earmark.train.experiments.batches import Batch  # noqa: E402
-from earmark.train.experiments.fit import FitConfig  # noqa: E402
+from earmark.train.experiments.fitconfig import FitConfig  # noqa: E402
 from earmark.train.experiments.losses import TaskWeights, loss_of  # noqa: E402
 from earmark.train.experiments.prepared import prepare  # noqa: E402
 from earmark.train.experiments.protocol import Protocol  # noqa: E402
+from earmark.train.vectors import VectorStore  # noqa: E402
 
 RATE = 16_000
 TASK = "field-recordings"
@@ -140,6 +141,31 @@ def test_a_table_of_a_task_runs_on_its_dataset_and_keeps_what_it_fitted(data, mo
     assert cells[0][::2] == ["Baseline", *rows]
     assert cells[2][4] == "91.50 ± 1.00"
     assert [cells[-1][i] for i in (4, 10)] == ["10", "0"]
+
+
+def test_what_is_learned_is_bounded_and_all_windows_are_tested(data, models, tmp_path, monkeypatch):
+    monkeypatch.setattr(shallow, "_MOST_BYTES", 4 * 64 * 40)  # forty windows of 64 numbers
+    learned, fit = [], shallow.fit_head
+    monkeypatch.setattr(shallow, "fit_head", lambda *a, **b: (learned.append(len(a[1])), fit(*a, **b))[1])
+    stores = []
+    monkeypatch.setattr(shallow, "VectorStore", lambda *a: (stores.append(1), VectorStore(*a))[1])
+    shallow._store.cache_clear()
+    experiment = read_experiment(table(tmp_path))
+    place = Workplace(tmp_path / "cache", tmp_path / "runs")
+    report = run_experiment(experiment, data, tmp_path / "out.json", place, rows=["SVM"], on=TASK)
+    assert learned == [r["examples"]["train"] for r in report["results"]]  # one window of each file
+    assert len(stores) == 1
+    assert all(np.sum(r["patches"]) == 2 * r["examples"]["test"] for r in report["results"])
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "most"), [(1, 1), (5, 1), (10, 2), (16, 3), (17, 4), (21, 8), (22, 9), (23, 10), (99, 10)]
+)
+def test_long_files_are_thinned_to_what_fits(n_rows, most, monkeypatch):
+    monkeypatch.setattr(shallow, "_MOST_BYTES", 4 * 7 * n_rows)
+    sizes = [3, 10, 2, 4, 4]
+    assert shallow._most_of_file(sizes, 7) == most
+    assert sum(min(size, most) for size in sizes) <= max(n_rows, 5)
 
 
 def test_another_model_file_is_another_row(data, models, tmp_path):

@@ -224,9 +224,16 @@ def test_the_interval_is_wilson_s_and_wider_for_groups_that_agree() -> None:
     alone = accuracy(right, [str(i) for i in range(100)])
     together = accuracy(right, [str(i // 20) for i in range(100)])
     assert (alone.value, alone) == (0.8, interval(0.8, 100))
-    wanted = interval(0.8, 4)  # five groups tell as much as four files
-    assert (together.low, together.high) == pytest.approx((wanted.low, wanted.high))
-    assert accuracy(np.ones(40, bool), [str(i // 4) for i in range(40)]) == interval(1.0, 10)
+    wanted = interval(0.8, 4.13)  # five groups tell as much as four files
+    assert (together.low, together.high) == pytest.approx((wanted.low, wanted.high), abs=1e-3)
+
+
+def test_the_interval_narrows_when_the_last_error_goes_and_keeps_its_width() -> None:
+    groups = [str(i // 4) for i in range(40)]
+    found = [accuracy(np.arange(40) >= n_wrong, groups) for n_wrong in (3, 2, 1, 0)]
+    lows = [share.low for share in found]
+    assert lows == sorted(lows)
+    assert (found[-1].low, found[-1].high) == pytest.approx((interval(1.0, 10).low, 1.0))
 
 
 def test_the_best_of_many_guesses_is_corrected_to_chance() -> None:
@@ -433,6 +440,7 @@ def test_options_that_cannot_be_are_refused_in_one_line(
     tmp_path: Path,
     backbone: str,
     capsys: pytest.CaptureFixture[str],
+    make_count: Callable[[], int],
     arguments: tuple[str, ...],
     message: str,
 ) -> None:
@@ -441,6 +449,7 @@ def test_options_that_cannot_be_are_refused_in_one_line(
     assert message in shown
     assert shown.count("\n") == 1
     assert not (tmp_path / "mine.onnx").exists()
+    assert make_count() == 0  # before any work
 
 
 def test_embeddings_are_kept_when_fit_is_interrupted(

@@ -162,6 +162,20 @@ def test_weights_of_classes_shift_what_lies_between(kind: str) -> None:
     assert (weighed > 0.5).sum() > 10 > (plain > 0.5).sum()
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_support_vector_machine_that_does_not_converge_is_found_another_way(monkeypatch) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("sklearn")
+    from earmark.train import head as heads
+
+    x, y = blobs(40, d=60)
+    x += RNG.normal(0, 8, x.shape).astype(np.float32)
+    slow = heads.fit_head("svm", x, y, seed=0)
+    monkeypatch.setattr(heads, "_ITERATIONS", 1)
+    sure = heads.fit_head("svm", x, y, seed=0)
+    np.testing.assert_allclose(sure.scores(x), slow.scores(x), atol=0.01)
+
+
 def test_the_best_epoch_on_a_validation_set_is_taken() -> None:
     pytest.importorskip("torch")
     from earmark.train.head import fit_head

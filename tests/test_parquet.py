@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -117,18 +120,76 @@ def test_an_interruption_keeps_what_is_done_and_a_fault_what_was_there(
     target, add = tmp_path / "all.parquet", Collection.add
     target.write_bytes(b"before")
 
-    def failing(self: Collection, part: Path) -> None:
-        if part.name.startswith("1"):
+    def failing(self: Collection, name: str) -> None:
+        if name.endswith("b.wav"):
             raise error
-        add(self, part)
+        add(self, name)
 
-    monkeypatch.setattr(Collection, "add", failing)
-    assert embed(model, folder, "-o", target, "-j", "1") == code
+    with monkeypatch.context() as patched:
+        patched.setattr(Collection, "add", failing)
+        assert embed(model, folder, "-o", target, "-j", "1") == code
     assert capsys.readouterr().err.count("\n") == 1
     if code == 130:
-        assert list(content(target)) == [str(folder / "a.wav")]
+        # The second was done, too.
+        assert list(content(target)) == [str(folder / f"{name}.wav") for name in "ab"]
     else:
         assert target.read_bytes() == b"before"
+        target.unlink()
+        for name in "ab":
+            (folder / f"{name}.wav").write_bytes(b"no sound")  # what is done is not read again
+    assert embed(model, folder, "-o", target, "--skip-existing") == 1  # one is no recording
+    assert capsys.readouterr().out.endswith(": 6 vectors of 64; 2 files skipped\n")
+    assert list(content(target)) == [str(folder / f"{name}.wav") for name in "abc"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["all.parquet", "in"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_run_that_is_killed_loses_nothing(model: Path, folder: Path, tmp_path: Path, capsys: Any) -> None:
+    pipe, target = folder / "0.wav", tmp_path / "all.parquet"
+    os.mkfifo(pipe)
+    (folder / "d.wav").unlink()
+    sources = [pipe, *(folder / f"{name}.wav" for name in "abc")]
+    # The pipe comes first and holds up what is behind it.
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-c", "from earmark.cli.app import main; main()", "embed", "--model", model),
+            *(*sources, "-o", target, "-j", "2"),
+        ],
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    with open(pipe, "wb"):
+        while len(list(tmp_path.glob(".earmark-*.parts/*.parquet"))) < 3:
+            assert process.poll() is None
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=30)
+    pipe.unlink()
+    write_audio(pipe, np.full(RATE, 0.1, np.float32), RATE)
+    for name in "abc":
+        (folder / f"{name}.wav").write_bytes(b"no sound")  # what is done is not read again
+    assert embed(model, *sources, "-o", target, "--skip-existing", "--hop", "0.5") == 1
+    assert "is no table to go on with (it is of other embeddings)" in capsys.readouterr().err
+    assert embed(model, *sources, "-o", target, "--skip-existing") == 0
+    assert capsys.readouterr().out.endswith(": 2 vectors of 64; 3 files skipped\n")
+    assert list(content(target)) == [str(path) for path in sources]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["all.parquet", "in"]
+
+
+def test_what_a_killed_run_left_goes_when_a_table_is_made_anew(
+    model: Path, folder: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    from earmark.parquetfile import Collection
+
+    def failing(*_: object) -> None:
+        raise OSError(28, "No space left")
+
+    target = tmp_path / "all.parquet"
+    with monkeypatch.context() as patched:
+        patched.setattr(Collection, "add", failing)
+        assert embed(model, folder / "a.wav", folder / "b.wav", "-o", target) == 1
+    assert len(list(tmp_path.glob(".earmark-*.parts/*.parquet"))) >= 1
+    assert embed(model, folder / "b.wav", "-o", target) == 0
+    assert list(content(target)) == [str(folder / "b.wav")]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["all.parquet", "in"]
 
 

@@ -52,7 +52,17 @@ FLOORS = [
         "gate",
         "formats",
     },
-    {"model", "patchnet", "cells", "patchmodel", "chunkmodel", "classifier", "catalogue", "embedding"},
+    {
+        "model",
+        "patchnet",
+        "cells",
+        "patchmodel",
+        "chunkmodel",
+        "classifier",
+        "classifiernet",
+        "catalogue",
+        "embedding",
+    },
     {"chains", "detector", "classrows", "evaluation", "datasets"},
     {"jobs", "parquetfile", "embedjobs", "classifyjobs", "train", "__init__"},
     {"bench"},
@@ -111,6 +121,16 @@ def test_the_core_loads_nothing_heavy():
         "import earmark.audio;"
         "heavy = {'torch', 'scipy', 'pandas', 'librosa', 'sklearn', 'matplotlib', 'pyarrow'};"
         "print(sorted(heavy & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_a_detector_loads_no_other_kinds_of_models():
+    code = (
+        "import sys; from earmark import Detector; Detector();"
+        "print([k for k in ('patchmodel', 'chunkmodel', 'classifier', 'embedding', 'course', 'patchcard')"
+        " if f'earmark.{k}' in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

@@ -22,7 +22,8 @@ from earmark.train.experiments import (  # noqa: E402
 )
 from earmark.train.experiments.batches import PatchSet  # noqa: E402
 from earmark.train.experiments.example import Example  # noqa: E402
-from earmark.train.experiments.fit import FitConfig, fit, predict  # noqa: E402
+from earmark.train.experiments.fit import fit, predict  # noqa: E402
+from earmark.train.experiments.fitconfig import FitConfig  # noqa: E402
 from earmark.train.experiments.prepared import prepare  # noqa: E402
 from earmark.train.experiments.transfer import Transferred, embedded  # noqa: E402
 from earmark.train.models import create_model  # noqa: E402

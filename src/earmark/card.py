@@ -11,6 +11,8 @@ from earmark.errors import ConfigError, ModelError
 from earmark.features import FrontEnd
 
 METADATA_KEY = "earmark_card"
+# Kinds that a card may say it is of; a `ModelCard` says none.
+PATCHES, EMBEDDING, CLASSIFIER = "patches", "embedding", "classifier"
 
 
 def card_kind(text: str) -> str | None:

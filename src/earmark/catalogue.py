@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from earmark.card import ModelCard
-from earmark.chunkmodel import ChunkModel
-from earmark.classifier import Classifier
-from earmark.classifiercard import ClassifierCard
-from earmark.decodings import FrameThresholds
-from earmark.embeddingcard import EmbeddingCard
-from earmark.model import Model
+from earmark.card import CLASSIFIER, EMBEDDING, PATCHES, card_kind
 from earmark.modelfile import DEFAULT_MODEL, ModelFile, open_model, refuse_kind
-from earmark.patchcard import PatchCard
-from earmark.patchmodel import PatchModel
 
-AnyModel = Model | PatchModel | ChunkModel | Classifier
-AnyCard = ModelCard | PatchCard | EmbeddingCard | ClassifierCard
+# Kinds of models bring in much: each is imported when there is one.
+if TYPE_CHECKING:
+    from earmark.card import ModelCard
+    from earmark.chunkmodel import ChunkModel
+    from earmark.classifier import Classifier
+    from earmark.classifiercard import ClassifierCard
+    from earmark.embeddingcard import EmbeddingCard
+    from earmark.model import Model
+    from earmark.patchcard import PatchCard
+    from earmark.patchmodel import PatchModel
+
+    AnyModel = Model | PatchModel | ChunkModel | Classifier
+    AnyCard = ModelCard | PatchCard | EmbeddingCard | ClassifierCard
 
 
 def load_model(name_or_path: str | Path = DEFAULT_MODEL, threads: int = 1) -> AnyModel:
@@ -43,7 +47,7 @@ def load_model(name_or_path: str | Path = DEFAULT_MODEL, threads: int = 1) -> An
         If `threads` is below 1.
     """
     file = open_model(name_or_path, threads)
-    if EmbeddingCard.describes(file.card):
+    if card_kind(file.card) == EMBEDDING:
         refuse_kind(file, "marks nothing")
     return _model_of(file, threads)
 
@@ -57,18 +61,33 @@ def load_card(name_or_path: str | Path) -> AnyCard:
         If the file is missing, damaged, has no card, or marks recordings and does not fit its card.
     """
     file = open_model(name_or_path)
-    if EmbeddingCard.describes(file.card):
+    if card_kind(file.card) == EMBEDDING:
+        from earmark.embeddingcard import EmbeddingCard
+
         return EmbeddingCard.from_json(file.card, file.origin)
     return _model_of(file).card
 
 
 def _model_of(file: ModelFile, threads: int = 1) -> AnyModel:
-    if ClassifierCard.describes(file.card):
+    kind = card_kind(file.card)
+    if kind == CLASSIFIER:
+        from earmark.classifier import Classifier
+
         return Classifier(file)
-    if not PatchCard.describes(file.card):
-        return Model.of(file)
-    card = PatchCard.from_json(file.card, file.origin)
-    if not isinstance(card.decode, FrameThresholds):
+    if kind == PATCHES:
+        return _model_of_patches(file, threads)
+    from earmark.model import Model
+
+    return Model.of(file)
+
+
+def _model_of_patches(file: ModelFile, threads: int) -> PatchModel | ChunkModel:
+    from earmark.chunkmodel import ChunkModel
+    from earmark.decodings import FrameThresholds
+    from earmark.patchcard import PatchCard
+    from earmark.patchmodel import PatchModel
+
+    if not isinstance(PatchCard.from_json(file.card, file.origin).decode, FrameThresholds):
         return PatchModel(file)
     # The kernels of 11 x 11 of the TVSM network run nine times as fast so.
     return ChunkModel(open_model(file.origin, threads, blocked=False))

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from earmark.card import DecodeOptions
+from earmark.decode import StreamDecoder
 from earmark.decodings import FrameThresholds
 from earmark.errors import ModelError
 from earmark.modelfile import ModelFile
@@ -55,6 +56,10 @@ class ChunkModel(PatchNet):
     def decode(self) -> Mapping[str, DecodeOptions]:
         """How each label is decoded by default."""
         return self._decode.options
+
+    def decoder(self, options: Mapping[str, DecodeOptions]) -> StreamDecoder:
+        """Return what makes segments of posteriors; raises `ConfigError` if a label has no options."""
+        return StreamDecoder(self.labels, self.hop_s, options)
 
     def run(self, chunk: FloatArray) -> FloatArray:
         """Return the posteriors, (n, n_labels), of a chunk's frames, float32, shape=(n_bands, n).

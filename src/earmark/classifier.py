@@ -16,23 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from earmark.activity import SPEECH_PAUSE, sounding_cells
-from earmark.classifiercard import ClassifierCard
-from earmark.course import CourseOptions
-from earmark.errors import AudioError, ConfigError, ModelError
-from earmark.modelfile import ModelFile, one_line, open_model, refuse_kind
+from earmark.classifiernet import ClassifierNet
+from earmark.course import CourseDecoder, CourseOptions
+from earmark.errors import AudioError, ConfigError
 from earmark.posteriors import Posteriors
 from earmark.samples import Signal, given_rate, refuse_rate
-from earmark.windows import Part, Run, window_parts
+from earmark.windows import Part, window_parts
 
-FloatArray = npt.NDArray[np.float32]
 # Seconds of the signal that are done, and of how many (None: not known).
 Progress = Callable[[float, float | None], None]
-
-# What the greatest value of every dimension is before the first window.
-LOWEST = np.finfo(np.float32).min
-_OUTPUTS = ["scores", "peak_out", "clip"]
-# Largest distance of a sum of scores from 1.
-_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +55,7 @@ class Classified:
     warnings: tuple[str, ...] = ()
 
 
-class Classifier:
+class Classifier(ClassifierNet):
     """Tells classes of recordings and signals; needs neither torch nor scikit-learn.
 
     `Detector` takes one, too, and marks the classes along a recording.
@@ -89,45 +81,6 @@ class Classifier:
         If the file is missing, damaged, no classifier, or does not fit its card.
     """
 
-    def __init__(self, model: str | Path | ModelFile, *, threads: int = 1) -> None:
-        file = model if isinstance(model, ModelFile) else open_model(model, threads)
-        if not ClassifierCard.describes(file.card):
-            refuse_kind(file, "tells no classes")
-        self.card = ClassifierCard.from_json(file.card, file.origin)
-        self.origin = file.origin
-        self.extractor = self.card.extractor()
-        self._session = file.session
-        wanted = ["patches", "peak", *(("first", "end") if self.card.context else ())]
-        inputs = [node.name for node in file.session.get_inputs()]
-        outputs = [node.name for node in file.session.get_outputs()]
-        if (inputs, outputs) != (wanted, _OUTPUTS):
-            raise ModelError(
-                f"'{self.origin}' has inputs {', '.join(inputs) or 'none'} and outputs {', '.join(outputs)}; "
-                f"it must take {', '.join(wanted)} and return {', '.join(_OUTPUTS)}"
-            )
-        shape = (1, self.extractor.n_bands, self.extractor.patch_length)
-        self._run(Run(np.zeros(shape, np.float32), 1, 0, 1), self._lowest())
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The classes."""
-        return self.card.classes
-
-    @property
-    def sample_rate(self) -> int:
-        """Rate of the signal it hears, Hz."""
-        return self.extractor.sample_rate
-
-    @property
-    def window_s(self) -> float:
-        """Length of a window, seconds."""
-        return self.extractor.window_length / self.sample_rate
-
-    @property
-    def hop_s(self) -> float:
-        """Seconds from one window to the next, and length of a cell of a timeline."""
-        return self.extractor.window_hop / self.sample_rate
-
     @property
     def decode(self) -> dict[str, CourseOptions]:
         """How windows become segments by default: what is shorter than a window cannot be told.
@@ -141,6 +94,10 @@ class Classifier:
             )
         seconds = min(600.0, round(self.window_s, 6))
         return dict.fromkeys(self.labels, CourseOptions(0.0, seconds, seconds, seconds))
+
+    def decoder(self, options: Mapping[str, CourseOptions]) -> CourseDecoder:
+        """Return what makes segments of scores; raises `ConfigError` if `min_gap` is not the same for all."""
+        return CourseDecoder(self.labels, self.hop_s, options)
 
     def classify(
         self,
@@ -252,34 +209,6 @@ class Classifier:
 
     def _sounds(self, part: Part) -> bool:
         return bool(sounding_cells(part.piece.samples, self.extractor.window_hop, self.hop_s).any())
-
-    def _lowest(self) -> FloatArray:
-        return np.full((1, self.card.dimension), LOWEST, np.float32)
-
-    def _run(self, run: Run, peak: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Run the network; return scores of the windows that count, the peak with them, and its scores."""
-        given: dict[str, npt.NDArray[np.generic]] = {"patches": run.patches, "peak": peak}
-        if self.card.context:
-            given.update(first=np.array([run.first]), end=np.array([run.end]))
-        try:
-            scores, peak, clip = self._session.run(_OUTPUTS, given)
-        except Exception as err:  # onnxruntime's errors share no other base
-            raise ModelError(
-                f"model '{self.origin}' does not run on its card's input ({one_line(err)})"
-            ) from err
-        n, k, d = run.end - run.first, len(self.labels), self.card.dimension
-        shapes = (scores.shape, peak.shape, clip.shape)
-        if shapes != ((n, k), (1, d), (1, k)):
-            raise ModelError(
-                f"model '{self.origin}' returned shapes {shapes}; by its card it must return "
-                f"{((n, k), (1, d), (1, k))}"
-            )
-        # A NaN fails the comparison.
-        if not (np.abs(np.vstack([scores, clip]).sum(axis=1) - 1) <= _TOLERANCE).all():
-            raise ModelError(
-                f"model '{self.origin}' returned scores that do not sum to 1; its weights are damaged"
-            )
-        return scores, peak, clip
 
 
 def classify(

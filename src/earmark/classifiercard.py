@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from earmark.card import card_kind
+from earmark.card import CLASSIFIER, card_kind
 from earmark.embeddingcard import DERIVED, derived_facts
 from earmark.errors import ConfigError, ModelError
 from earmark.features.extractor import Extractor
 from earmark.head import FUSIONS
-
-_KIND = "classifier"
 
 
 @dataclass(frozen=True)
@@ -96,13 +94,13 @@ class ClassifierCard:
 
     def to_json(self) -> str:
         """Return the card as JSON, stable in its order, with what follows from the front end."""
-        fields = {"kind": _KIND, **asdict(self), **derived_facts(self.extractor())}
+        fields = {"kind": CLASSIFIER, **asdict(self), **derived_facts(self.extractor())}
         return json.dumps(fields, indent=1, ensure_ascii=False)
 
     @staticmethod
     def describes(text: str) -> bool:
         """Tell whether a card in JSON is of this kind."""
-        return card_kind(text) == _KIND
+        return card_kind(text) == CLASSIFIER
 
     @classmethod
     def from_json(cls, text: str, origin: str) -> ClassifierCard:
@@ -115,7 +113,7 @@ class ClassifierCard:
         """
         try:
             fields = json.loads(text)
-            if fields.pop("kind") != _KIND:
+            if fields.pop("kind") != CLASSIFIER:
                 raise ValueError("it is of another kind")
             for derived in DERIVED:
                 fields.pop(derived)

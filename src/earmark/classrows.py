@@ -4,11 +4,15 @@
 csv     path, label, confidence, and a column for each class with its score
 json    a list of objects: path, label, confidence, scores, duration, windows, warnings; a line each
 ======  =================================================================================================
+
+The rows do not say of which model they are.  The user's folder for caches does, as long as it is there: a
+file in its ``rows`` is named by where a table lies, and holds the SHA-256 of the model's file.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Sequence
@@ -19,6 +23,7 @@ from typing import IO, Any, NamedTuple
 from earmark.classifier import Classified
 from earmark.errors import AnnotationError, EarmarkError
 from earmark.files import atomic_write
+from earmark.folders import cache_folder
 
 _COLUMNS = ("path", "label", "confidence")
 
@@ -72,20 +77,23 @@ class RowFile:
     name : str
         Format, "csv" or "json".
     classes : sequence of str
+    model : bytes
+        The file of the model whose rows they are.
     resume : bool
         Keep the rows that are there; else they are overwritten.
 
     Raises
     ------
     AnnotationError
-        If what is there is no such table, or one of other classes.
+        If what is there is no such table, one of other classes, or known to be of another model.
     EarmarkError
         If the file cannot be read or written.
     """
 
-    def __init__(self, path: Path, name: str, classes: Sequence[str], *, resume: bool) -> None:
+    def __init__(self, path: Path, name: str, classes: Sequence[str], *, model: bytes, resume: bool) -> None:
         self._path, self._name, self._classes = path, name, tuple(classes)
         self._rows = self._read() if resume and path.exists() else {}
+        self._note(hashlib.sha256(model).hexdigest())
         self._between = layout(name, classes).between
         # A device or a named pipe gets all rows at the end.
         self._file: IO[bytes] | None = None
@@ -117,6 +125,19 @@ class RowFile:
         place = {path: i for i, path in enumerate(order)}
         self._rows = dict(sorted(self._rows.items(), key=lambda item: place.get(item[0], -1)))
         self._write_all()
+
+    def _note(self, model: str) -> None:
+        """Keep of which model the rows are; refuse to go on with those of another."""
+        place = hashlib.sha256(str(self._path.absolute()).encode("utf-8", "backslashreplace")).hexdigest()
+        note = cache_folder() / "rows" / place
+        with suppress(OSError):
+            if self._rows and note.read_bytes() != model.encode():
+                raise AnnotationError(
+                    f"the rows in '{self._path}' are of another model; leave out --skip-existing, or write "
+                    "elsewhere"
+                )
+        with suppress(EarmarkError), atomic_write(note) as file:
+            file.write(model)
 
     def _write_all(self) -> None:
         with atomic_write(self._path) as file:

@@ -6,31 +6,44 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from earmark.card import DecodeOptions
-from earmark.catalogue import AnyModel, load_model
-from earmark.chunkmodel import ChunkModel
-from earmark.classifier import Classifier
-from earmark.course import CourseDecoder, CourseOptions
-from earmark.decode import StreamDecoder
+from earmark.catalogue import load_model
 from earmark.errors import ConfigError
-from earmark.model import Model
 from earmark.modelfile import DEFAULT_MODEL
-from earmark.patchmodel import PatchModel
 from earmark.posteriors import Posteriors
 from earmark.samples import given_rate, refuse_rate
 from earmark.timeline import Segment, Timeline
 
-# Of a classifier, whose classes are decoded together, and of any other model.
-AnyOptions = DecodeOptions | CourseOptions
-Overrides = Mapping[str, AnyOptions | Mapping[str, float]]
+# Kinds of models bring in much: only that of the model at hand is imported.
+if TYPE_CHECKING:
+    from earmark.card import DecodeOptions
+    from earmark.catalogue import AnyModel
+    from earmark.chunkmodel import ChunkModel
+    from earmark.classifier import Classifier
+    from earmark.course import CourseDecoder, CourseOptions
+    from earmark.decode import StreamDecoder
+    from earmark.model import Model
+
+    # Of any model that streams, and of a classifier, whose classes are decoded together.
+    AnyOptions = DecodeOptions | CourseOptions
+    Overrides = Mapping[str, AnyOptions | Mapping[str, float]]
+
 # Seconds of the signal that are done, and of how many (None: not known).
 Progress = Callable[[float, float | None], None]
 PosteriorSink = Callable[[Posteriors], None]
+
+
+@runtime_checkable
+class _Streams(Protocol):
+    """What models have that turn a stream into posteriors."""
+
+    def stream(self, blocks: Iterable[npt.ArrayLike], sample_rate: float) -> Iterator[Posteriors]: ...
+
+    def decoder(self, options: Any) -> StreamDecoder | CourseDecoder: ...
 
 
 class Detector:
@@ -92,7 +105,7 @@ class Detector:
         ConfigError
             If the model decides nothing before the end of a recording.
         """
-        if isinstance(self.model, PatchModel):
+        if not isinstance(self.model, _Streams):
             raise ConfigError(
                 f"model '{self.model.origin}' cannot stream: it looks for the likeliest course of a whole "
                 "recording; use detect, or another model"
@@ -107,12 +120,7 @@ class Detector:
         progress: Progress | None,
         posterior_sink: PosteriorSink | None,
     ) -> Iterator[Segment]:
-        hop_s = model.hop_s
-        decoder: StreamDecoder | CourseDecoder
-        if isinstance(model, Classifier):
-            decoder = CourseDecoder(model.labels, hop_s, self.options)
-        else:
-            decoder = StreamDecoder(model.labels, hop_s, self.options)
+        hop_s, decoder = model.hop_s, model.decoder(self.options)
         n_frames, seconds = 0, 0.0
         for part in model.stream(blocks, sample_rate):
             if posterior_sink is not None:
@@ -132,7 +140,7 @@ class Detector:
         posterior_sink: PosteriorSink | None,
     ) -> tuple[Segment, ...]:
         """Return all segments of a signal, with any kind of model."""
-        if isinstance(self.model, PatchModel):
+        if not isinstance(self.model, _Streams):
             found = self.model.segments(blocks, sample_rate, progress=progress, posterior_sink=posterior_sink)
             return tuple(found)
         return tuple(self._stream(self.model, blocks, sample_rate, progress, posterior_sink))
@@ -234,21 +242,19 @@ def detect(
 
 
 def _loaded(model: AnyModel | str | Path | None) -> AnyModel:
-    if isinstance(model, Model | ChunkModel | PatchModel | Classifier):
-        return model
-    return load_model(model or DEFAULT_MODEL)
+    if model is None or isinstance(model, str | Path):
+        return load_model(model or DEFAULT_MODEL)
+    return model
 
 
 def _resolved(model: AnyModel, options: Overrides) -> dict[str, Any]:
     """Return the options of a model's labels; a model that decodes by Viterbi has none."""
-    if isinstance(model, Classifier):
+    if isinstance(model, _Streams):
         resolved = resolve_options(model.decode, options, model.labels)
-        CourseDecoder(model.labels, model.hop_s, resolved)  # refuses what does not go together
+        model.decoder(resolved)  # refuses what does not go together
         return resolved
-    if not isinstance(model, PatchModel):
-        return resolve_options(model.decode, options, model.labels)
     for label, changes in options.items():
-        if isinstance(changes, AnyOptions) or changes:
+        if not isinstance(changes, Mapping) or changes:
             raise ConfigError(
                 f"options for '{label}': model '{model.origin}' searches for the likeliest sequence of "
                 "classes; it has no thresholds or durations to set"
@@ -256,12 +262,11 @@ def _resolved(model: AnyModel, options: Overrides) -> dict[str, Any]:
     return {}
 
 
-_Options = TypeVar("_Options", DecodeOptions, CourseOptions)
-
-
 def resolve_options(
-    defaults: Mapping[str, _Options], overrides: Overrides, labels: tuple[str, ...]
-) -> dict[str, _Options]:
+    defaults: Mapping[str, DecodeOptions] | Mapping[str, CourseOptions],
+    overrides: Overrides,
+    labels: tuple[str, ...],
+) -> dict[str, Any]:
     """Return the options of each label: its default with what is overridden.
 
     Raises
@@ -275,8 +280,8 @@ def resolve_options(
     return {label: _override(defaults[label], overrides.get(label, {})) for label in labels}
 
 
-def _override(default: _Options, changes: AnyOptions | Mapping[str, float]) -> _Options:
-    if isinstance(changes, AnyOptions):
+def _override(default: Any, changes: AnyOptions | Mapping[str, float]) -> Any:
+    if not isinstance(changes, Mapping):
         if not isinstance(changes, type(default)):
             raise ConfigError(f"got {type(changes).__name__}; this model takes {type(default).__name__}")
         return changes

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from earmark.card import card_kind
+from earmark.card import EMBEDDING, card_kind
 from earmark.errors import ConfigError, ModelError
 from earmark.features.extractor import Extractor
 
-_KIND = "embedding"
 # What a card says besides its fields.
 DERIVED = ("sample_rate", "window_s", "hop_s")
 
@@ -71,13 +70,13 @@ class EmbeddingCard:
 
     def to_json(self) -> str:
         """Return the card as JSON, stable in its order, with what follows from the front end."""
-        fields = {"kind": _KIND, **asdict(self), **derived_facts(self.extractor())}
+        fields = {"kind": EMBEDDING, **asdict(self), **derived_facts(self.extractor())}
         return json.dumps(fields, indent=1, ensure_ascii=False)
 
     @staticmethod
     def describes(text: str) -> bool:
         """Tell whether a card in JSON is of this kind."""
-        return card_kind(text) == _KIND
+        return card_kind(text) == EMBEDDING
 
     @classmethod
     def from_json(cls, text: str, origin: str) -> EmbeddingCard:
@@ -90,7 +89,7 @@ class EmbeddingCard:
         """
         try:
             fields = json.loads(text)
-            if fields.pop("kind") != _KIND:
+            if fields.pop("kind") != EMBEDDING:
                 raise ValueError("it is of another kind")
             for derived in DERIVED:
                 fields.pop(derived)

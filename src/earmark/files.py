@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import secrets
 import shutil
 import stat
 import sys
@@ -169,7 +168,7 @@ def atomic_write(path: str | os.PathLike[str], *, binary: bool = False) -> Itera
         if target.exists() and not os.access(target, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         # Its name does not depend on the target's, which may be as long as names can be.
-        unfinished = target.parent / f".earmark-{secrets.token_hex(8)}.tmp"
+        unfinished = target.parent / f".earmark-{os.urandom(8).hex()}.tmp"
         try:
             with unfinished.open(f"x{kind}", **text) as file:
                 yield file

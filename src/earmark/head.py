@@ -128,6 +128,13 @@ def fused(
     return np.concatenate(files).astype(np.float32, copy=False), np.repeat(np.asarray(labels, np.intp), sizes)
 
 
+def spread(embeddings: FloatArray, most: int) -> FloatArray:
+    """Return at most so many embeddings, evenly spread over the file, shape=(n, d)."""
+    if len(embeddings) <= most:
+        return embeddings
+    return embeddings[np.linspace(0, len(embeddings) - 1, most).round().astype(np.intp)]
+
+
 def file_scores(head: Head, files: Sequence[FloatArray], fusion: str = "late") -> FloatArray:
     """Return the scores of files, float32, shape=(n_files, K); a file is of the class with the greatest.
 

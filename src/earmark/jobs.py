@@ -8,15 +8,18 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from earmark.detector import AnyOptions, Detector
+from earmark.detector import Detector
 from earmark.errors import AudioError, EarmarkError
 from earmark.files import atomic_write
 from earmark.formats import dumps
 from earmark.pool import Progress, Work, run_pool
 from earmark.posteriors import PosteriorWriter
 from earmark.timeline import Timeline
+
+if TYPE_CHECKING:
+    from earmark.detector import AnyOptions
 
 # Faults of a disk, not of one file: the next output would meet them too.
 _DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)

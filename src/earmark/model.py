@@ -20,10 +20,10 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from earmark.activity import fill_gaps
-from earmark.card import DecodeOptions, ModelCard
+from earmark.card import PATCHES, DecodeOptions, ModelCard, card_kind
+from earmark.decode import StreamDecoder
 from earmark.errors import ModelError
 from earmark.modelfile import DEFAULT_MODEL, ModelFile, one_line, open_model
-from earmark.patchcard import PatchCard
 from earmark.posteriors import Posteriors
 from earmark.samples import Signal
 
@@ -85,7 +85,7 @@ class Model:
     @classmethod
     def of(cls, file: ModelFile) -> Model:
         """Make the model of an open file; raises `ModelError` if it does not fit its card."""
-        if PatchCard.describes(file.card):
+        if card_kind(file.card) == PATCHES:
             raise ModelError(
                 f"'{file.origin}' hears patches of other features than this class makes; "
                 f"use earmark.Detector('{file.origin}')"
@@ -111,6 +111,10 @@ class Model:
     def decode(self) -> Mapping[str, DecodeOptions]:
         """How each label is decoded by default."""
         return self.card.decode
+
+    def decoder(self, options: Mapping[str, DecodeOptions]) -> StreamDecoder:
+        """Return what makes segments of posteriors; raises `ConfigError` if a label has no options."""
+        return StreamDecoder(self.labels, self.hop_s, options)
 
     def run(self, log_mel: FloatArray) -> tuple[FloatArray, FloatArray | None]:
         """Run the network once over all that is given.

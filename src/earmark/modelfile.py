@@ -13,7 +13,7 @@ from typing import NamedTuple, NoReturn
 
 import onnxruntime as ort
 
-from earmark.card import METADATA_KEY, card_kind
+from earmark.card import CLASSIFIER, EMBEDDING, METADATA_KEY, card_kind
 from earmark.errors import ConfigError, ModelError
 from earmark.folders import data_folder
 from earmark.releases import PUBLISHED
@@ -23,8 +23,8 @@ DEFAULT_EMBEDDER = "embedder"
 _SUFFIX = ".onnx"
 # What models of a kind of card do, and the command for them.
 _USES = {
-    "embedding": ("gives embeddings", "embed --model"),
-    "classifier": ("tells classes of recordings", "classify"),
+    EMBEDDING: ("gives embeddings", "embed --model"),
+    CLASSIFIER: ("tells classes of recordings", "classify"),
 }
 _OTHER_USE = ("marks recordings", "detect --model")
 

@@ -9,11 +9,11 @@ Needs the package pyarrow: the extra ``batch``.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -101,17 +101,20 @@ class VectorTable:
 class Collection:
     """One table of many recordings, put together of parts that are made apart, in other processes.
 
-    An interruption leaves the table of the recordings that were added; any other error leaves what was there.
+    An interruption leaves the table of the recordings that are done; any other error leaves what was there,
+    and the parts in a hidden folder beside it, as a kill does: `resume` goes on with both.
 
     Parameters
     ----------
     path : Path
         The table.
+    names : sequence of str
+        The recordings, in order.
     dimension : int
     facts : mapping
         As for `VectorTable`.
     resume : bool
-        Keep the recordings that are in the table.
+        Keep the recordings that are in the table or done in parts.
 
     Attributes
     ----------
@@ -121,44 +124,80 @@ class Collection:
     Raises
     ------
     AnnotationError
-        If there is a table to be kept that is of other embeddings.
+        If there is a table or a part to be kept that is of other embeddings.
     EarmarkError
         If nothing can be written there.
     """
 
-    def __init__(self, path: Path, dimension: int, facts: Mapping[str, Any], *, resume: bool) -> None:
-        self._path, self._resume = path, resume and path.exists()
+    def __init__(
+        self, path: Path, names: Sequence[str], dimension: int, facts: Mapping[str, Any], *, resume: bool
+    ) -> None:
+        self._path, self._names, self._resume = path, names, resume and path.exists()
         self.done = recordings_in(path, dimension, facts) if self._resume else set()
         self._table: VectorTable | None = None
         self._make = partial(VectorTable, path, dimension, facts)
+        # Names of files may be as long as names can be.
+        self._folder = path.parent / f".earmark-{_short(path.name)}.parts"
+        if not resume:
+            shutil.rmtree(self._folder, ignore_errors=True)
         try:
-            self._folder = Path(tempfile.mkdtemp(prefix=".earmark-", dir=path.parent))
+            self._folder.mkdir(exist_ok=True)
         except OSError as err:
             raise EarmarkError(
                 f"'{path.parent}' cannot be written: {err.strerror}; choose another folder"
             ) from err
+        # Parts that were left, of recordings that are not in the table.
+        self._left = {
+            name
+            for part in sorted(self._folder.glob("*.parquet"))
+            for name in recordings_in(part, dimension, facts) - self.done
+        }
+        self.done |= self._left
+        self._taken: set[str] = set()
+        self._rest = iter(names)
 
     def __enter__(self) -> Collection:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *error: Any) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        kept = kind is None or issubclass(kind, KeyboardInterrupt)
+        if kept:  # also what is done and was to wait for others before it
+            for name in (*sorted(self._left.difference(self._names)), *self._names):
+                if self.part(name).exists():
+                    self._take(name)
         if self._table is not None:
-            kept = kind is None or issubclass(kind, KeyboardInterrupt)
             self._table.__exit__(*((None, None, None) if kept else (kind, *error)))
+        if kept:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                self._folder.rmdir()  # if it is empty
 
-    def part(self, number: int) -> Path:
-        """Return where a part is to be written."""
-        return self._folder / f"{number}.parquet"
+    def part(self, name: str) -> Path:
+        """Return where the part of a recording is to be written."""
+        return self._folder / f"{_short(name)}.parquet"
 
-    def add(self, part: Path) -> None:
-        """Add the recording of a part, which is removed."""
+    def add(self, name: str) -> None:
+        """Add the part of a recording to the table, behind those before it; to be called in their order."""
+        for earlier in self._rest:
+            if earlier in self._left or earlier == name:
+                self._take(earlier)
+            if earlier == name:
+                break
+
+    def _take(self, name: str) -> None:
+        if name in self._taken:
+            return
         if self._table is None:
             self._table = self._make()
             if self._resume:
                 self._table.take(self._path)
-        self._table.take(part)
-        part.unlink()
+        self._table.take(self.part(name))
+        self._taken.add(name)
+
+
+def _short(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "backslashreplace")).hexdigest()[:32]
 
 
 def recordings_in(path: Path, dimension: int, facts: Mapping[str, Any]) -> set[str]:

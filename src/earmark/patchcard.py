@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from earmark.card import card_kind
+from earmark.card import PATCHES, card_kind
 from earmark.decodings import Decoding, FrameThresholds, decoding_fields, labels_of, read_decoding
 from earmark.errors import ConfigError, ModelError
 from earmark.features.extractor import Extractor
-
-_KIND = "patches"
 
 
 @dataclass(frozen=True)
@@ -74,13 +72,13 @@ class PatchCard:
 
     def to_json(self) -> str:
         """Return the card as JSON, stable in its order."""
-        fields = {"kind": _KIND, **asdict(self), "decode": decoding_fields(self.decode)}
+        fields = {"kind": PATCHES, **asdict(self), "decode": decoding_fields(self.decode)}
         return json.dumps(fields, indent=1, ensure_ascii=False)
 
     @staticmethod
     def describes(text: str) -> bool:
         """Tell whether a card in JSON is of this kind."""
-        return card_kind(text) == _KIND
+        return card_kind(text) == PATCHES
 
     @classmethod
     def from_json(cls, text: str, origin: str) -> PatchCard:
@@ -93,7 +91,7 @@ class PatchCard:
         """
         try:
             fields = json.loads(text)
-            if fields.pop("kind") != _KIND:
+            if fields.pop("kind") != PATCHES:
                 raise ValueError("it is of another kind")
             # The first cards called the classes labels.
             fields["classes"] = tuple(fields.pop("labels") if "labels" in fields else fields["classes"])

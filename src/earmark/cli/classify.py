@@ -162,6 +162,7 @@ class _Rows:
         self, output: str | None, name: str | None, classifier: Classifier, *, resume: bool, color: bool
     ) -> None:
         from earmark.classrows import RowFile, layout
+        from earmark.modelfile import read_model
         from earmark.terminal import make_console
 
         self._classifier, self._name, self._color = classifier, name, color
@@ -172,7 +173,8 @@ class _Rows:
         if name is not None and output not in (None, "-"):
             path = Path(str(output))
             make_folders([path.parent])
-            self._file = RowFile(path, name, classifier.labels, resume=resume)
+            used = read_model(classifier.origin)
+            self._file = RowFile(path, name, classifier.labels, model=used, resume=resume)
 
     def run(self, jobs: Sequence[ClassifyJob], model: str, processes: int, *, quiet: bool) -> int:
         """Do the jobs; return how many failed."""

@@ -83,7 +83,8 @@ def embed(
     with ExitStack() as resources:
         collection = None
         if suffix == ".parquet" and _is_file(output, suffix):
-            collection = resources.enter_context(_collection(output, embedder, skip_existing))
+            names = [shown_name(item) for item in recordings]
+            collection = resources.enter_context(_collection(output, names, embedder, skip_existing))
         planned = _plan(recordings, output, suffix, collection)
         if collection is not None:
             todo = [job for job in planned if job.name not in collection.done]
@@ -119,12 +120,12 @@ def _suffix(output: Path, format: str | None) -> str:
     return f".{format or named or 'npz'}"
 
 
-def _collection(output: Path, embedder: Embedder, resume: bool) -> Collection:
+def _collection(output: Path, names: Sequence[str], embedder: Embedder, resume: bool) -> Collection:
     from earmark.embedjobs import facts_of
     from earmark.parquetfile import Collection
 
     make_folders([output.parent])
-    return Collection(output, embedder.dimension, facts_of(embedder), resume=resume)
+    return Collection(output, names, embedder.dimension, facts_of(embedder), resume=resume)
 
 
 def _plan(
@@ -135,8 +136,8 @@ def _plan(
     from earmark.inputs import InputError, plan_outputs
 
     if collection is not None:
-        parts = enumerate(recordings)
-        return [EmbedJob(item.source, shown_name(item), collection.part(i)) for i, item in parts]
+        named = [(item.source, shown_name(item)) for item in recordings]
+        return [EmbedJob(source, name, collection.part(name)) for source, name in named]
     if _is_file(output, suffix):
         if len(recordings) > 1:
             raise ConfigError(f"--output {output}: for {len(recordings)} recordings, give a folder")
@@ -178,7 +179,7 @@ def _run(
                         print_error(f"{job.name}: {record.error}", color=color)
                         continue
                 if collection is not None:
-                    collection.add(job.output)
+                    collection.add(job.name)
                 tally.files += 1
                 tally.audio += record.seconds
                 n_windows += record.n_windows

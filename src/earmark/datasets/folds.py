@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from earmark.datasets.recordings import Annotated, Clip
 from earmark.errors import ConfigError
@@ -142,6 +143,16 @@ def balance(clips: Sequence[Clip], *, seed: int = 0) -> list[Clip]:
     return [clip for i, clip in enumerate(clips) if i in kept]
 
 
+def larger_first(sizes: npt.ArrayLike, rng: np.random.Generator) -> npt.NDArray[np.intp]:
+    """Return the order to deal groups in, int, shape=(n,): at random, the larger ones before the smaller.
+
+    Whoever deals in turn to the emptiest fold fills them the most evenly so.
+    """
+    found = np.asarray(sizes)
+    order = rng.permutation(len(found))
+    return order[np.argsort(-found[order], kind="stable")]
+
+
 def _groups(recordings: Sequence[Clip] | Sequence[Annotated], n_parts: int, parts: str) -> list[_Group]:
     """Return the groups in the order of their first recordings; an error if a class has too few."""
     members: dict[str, list[tuple[str, str]]] = defaultdict(list)
@@ -163,6 +174,4 @@ def _groups(recordings: Sequence[Clip] | Sequence[Annotated], n_parts: int, part
 
 
 def _shuffled(groups: Sequence[_Group], rng: np.random.Generator) -> list[_Group]:
-    """Shuffle groups, the larger ones before the smaller."""
-    order = rng.permutation(len(groups))
-    return sorted((groups[i] for i in order), key=lambda group: -group.size)
+    return [groups[i] for i in larger_first([group.size for group in groups], rng)]

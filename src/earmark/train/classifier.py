@@ -24,8 +24,8 @@ from onnx import compose as onnx_compose
 from onnx import helper, numpy_helper
 
 from earmark.card import METADATA_KEY
-from earmark.classifier import LOWEST
 from earmark.classifiercard import ClassifierCard
+from earmark.classifiernet import LOWEST
 from earmark.embeddingcard import EmbeddingCard
 from earmark.errors import ModelError
 from earmark.files import atomic_write

@@ -15,6 +15,7 @@ softmax), and which epoch is taken (here the last, or the best on a validation s
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,7 +33,7 @@ EPOCHS = 500
 _BATCH, _DROPOUT, _LEARNING_RATE = 256, 0.5, 1e-3
 # Keras's.
 _EPSILON = 1e-7
-_C, _ITERATIONS = 1.0, 10_000
+_C, _ITERATIONS, _NEWTON_ITERATIONS = 1.0, 10_000, 1000
 
 
 def inverse_frequencies(labels: npt.ArrayLike) -> FloatArray:
@@ -133,12 +134,19 @@ def _support_vectors(
     scaled: FloatArray, labels: IntArray, weights: FloatArray, seed: int
 ) -> tuple[FloatArray, FloatArray]:
     """Return weights (K, d) and biases (K,) whose products are the margins of each class against the rest."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import LinearSVC
 
     machine = LinearSVC(
         C=_C, class_weight=dict(enumerate(weights.tolist())), random_state=seed, max_iter=_ITERATIONS
     )
-    machine.fit(scaled, labels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        try:
+            machine.fit(scaled, labels)
+        except ConvergenceWarning:
+            # Newton's way to the same optimum, slower with few embeddings of many values, but sure.
+            machine.set_params(dual=False, max_iter=_NEWTON_ITERATIONS).fit(scaled, labels)
     weight, bias = machine.coef_.astype(np.float32), machine.intercept_.astype(np.float32)
     if len(weight) == 1:  # of two classes, the second against the first
         return np.concatenate([-weight, weight]), np.concatenate([-bias, bias])

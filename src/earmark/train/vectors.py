@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -190,12 +190,22 @@ class VectorStore:
         EarmarkError
             If they are not there.
         """
+        return self._load(excerpt)
+
+    def _load(self, excerpt: Excerpt, mode: Literal["r"] | None = None) -> FloatArray:
         try:
-            return np.asarray(np.load(self._place(excerpt), allow_pickle=False))
+            return np.asarray(np.load(self._place(excerpt), mmap_mode=mode, allow_pickle=False))
         except (OSError, ValueError, EOFError) as err:
             raise EarmarkError(
                 f"no vectors of '{excerpt}' in '{self._root}' ({err}); start again to compute them"
             ) from err
+
+    def count(self, excerpt: Excerpt) -> int:
+        """Return how many vectors there are of a recording that was added; they are not read.
+
+        Raises `EarmarkError` if they are not there.
+        """
+        return len(self._load(excerpt, "r"))
 
     def remarks(self, excerpt: Excerpt) -> Remarks:
         """Return what there is to be known of a recording that was added."""

@@ -11,7 +11,7 @@ from earmark.errors import ConfigError
 from earmark.features.registry import create_features
 from earmark.train.config import checked_values
 from earmark.train.experiments.augment import Augment
-from earmark.train.experiments.fit import FitConfig
+from earmark.train.experiments.fitconfig import FitConfig
 from earmark.train.experiments.nets import row_network
 from earmark.train.experiments.protocol import OVERLAP, Protocol
 from earmark.train.experiments.rows import (

@@ -11,7 +11,7 @@ from earmark.errors import ConfigError, ModelError
 from earmark.features.extractor import Extractor
 from earmark.head import FUSIONS
 from earmark.modelfile import read_model
-from earmark.train.experiments.fit import FitConfig
+from earmark.train.experiments.fitconfig import FitConfig
 from earmark.train.experiments.signals import Signal
 from earmark.train.head import EPOCHS, KINDS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,12 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
+from earmark.embedjobs import EmbedSettings
 from earmark.environment import environment
 from earmark.errors import ConfigError
 from earmark.files import atomic_write
-from earmark.head import fused
+from earmark.head import IntArray, file_scores, fused, spread
+from earmark.modelfile import read_model
 from earmark.train import trivial
 from earmark.train.excerpts import Excerpt
 from earmark.train.experiments.example import Example, Split
@@ -31,6 +33,8 @@ Tell = Callable[[str], None]
 
 # Recordings that are described before what there is of them is kept.
 _CHUNK = 200
+# Of embeddings that are learned; those who learn hold several times as much.
+_MOST_BYTES = 256 << 20
 
 
 def run_vectors(
@@ -39,7 +43,8 @@ def run_vectors(
     """Fit a classifier on the embeddings of a split and score it.
 
     Each dimension is brought to 0 to 1 on the training part, classes count by inverse frequency, and of the
-    networks' epochs the best on the validation part is taken (GRO, section III).
+    networks' epochs the best on the validation part is taken (GRO, section III).  Of files fused late, no
+    more windows are learned than memory is meant for, evenly spread over each.
 
     Parameters
     ----------
@@ -65,7 +70,17 @@ def run_vectors(
     ConfigError
         If a recording has no embeddings.
     """
-    store = VectorStore(place.cache / "vectors", row.embedding.settings())
+    fitted = _read(kept)
+    if fitted is None:
+        fitted = _fitted(row, split, seed, _embedded(row, split, place, title, tell), title, tell)
+        _write(kept, *fitted)
+    return _scores(fitted[0], split.test, fitted[1]), fitted[2]
+
+
+def _embedded(row: VectorRow, split: Split, place: Workplace, title: str, tell: Tell) -> VectorStore:
+    """Return the store that has the embeddings of all recordings."""
+    settings = row.embedding.settings()
+    store = _store(place.cache / "vectors", settings, read_model(settings.model))
     excerpts = [Excerpt(example.path) for example in split.all]
     problems = store.add(
         excerpts, place.jobs, lambda done, total: tell(f"{title}: embeddings {done} of {total}")
@@ -74,38 +89,66 @@ def run_vectors(
         first = f"'{problems[0].excerpt}' has no embeddings: {problems[0].why}"
         more = f" ({len(problems)} recordings have none)" if len(problems) > 1 else ""
         raise ConfigError(f"{first}{more}; mend or remove it, then start again")
+    return store
 
-    def part(examples: Sequence[Example]) -> tuple[FloatArray, npt.NDArray[np.intp]]:
-        files = [store.get(Excerpt(example.path)) for example in examples]
-        return fused(files, [example.label for example in examples], row.head.fusion)
 
-    fitted = _read(kept)
-    if fitted is None:
-        tell(f"{title}: fitting")
-        began, cpu = time.monotonic(), time.process_time()
-        x, y = part(split.train)
-        head = fit_head(
-            row.head.kind,
-            x,
-            y,
-            seed=seed,
-            class_weights=inverse_frequencies(y),
-            validation=part(split.validation),
-            epochs=row.head.epochs,
-        )
-        values, _ = part(split.test)
-        told = {
-            "parameters": head.n_parameters,
-            "epochs": [row.head.epochs] if row.head.kind != "svm" else [],
-            "cpu_s": round(time.process_time() - cpu, 1),
-            "seconds": round(time.monotonic() - began, 1),
-            "environment": environment("scikit-learn" if row.head.kind == "svm" else "torch"),
-        }
-        fitted = head.scores(values), told
-        _write(kept, *fitted)
-    answers, told = fitted
-    sizes = [1 if row.head.fusion == "early" else len(store.get(Excerpt(e.path))) for e in split.test]
-    return _scores(answers, split.test, sizes), told
+@lru_cache(maxsize=1)
+def _store(folder: Path, settings: EmbedSettings, model: bytes) -> VectorStore:
+    """Return the store that the last split had, if it is of the same model."""
+    return VectorStore(folder, settings)
+
+
+def _fitted(
+    row: VectorRow, split: Split, seed: int, store: VectorStore, title: str, tell: Tell
+) -> tuple[FloatArray, list[int], dict[str, Any]]:
+    """Return the answers to the test part, how many each file has, and what else a result says."""
+    tell(f"{title}: fitting")
+    began, cpu = time.monotonic(), time.process_time()
+    fusion = row.head.fusion
+    x, y = _learned(store, split.train, fusion)
+    is_network = row.head.kind != "svm"
+    head = fit_head(
+        row.head.kind,
+        x,
+        y,
+        seed=seed,
+        class_weights=inverse_frequencies(y),
+        validation=_learned(store, split.validation, fusion) if is_network else None,
+        epochs=row.head.epochs,
+    )
+    answers = []
+    for example in split.test:  # one by one, as there may be many
+        vectors = store.get(Excerpt(example.path))
+        answers.append(file_scores(head, [vectors], fusion) if fusion == "early" else head.scores(vectors))
+    told = {
+        "parameters": head.n_parameters,
+        "epochs": [row.head.epochs] if is_network else [],
+        "cpu_s": round(time.process_time() - cpu, 1),
+        "seconds": round(time.monotonic() - began, 1),
+        "environment": environment("torch" if is_network else "scikit-learn"),
+    }
+    return np.concatenate(answers), [len(each) for each in answers], told
+
+
+def _learned(store: VectorStore, examples: Sequence[Example], fusion: str) -> tuple[FloatArray, IntArray]:
+    """Return what a classifier learns: maxima, or windows with the classes of their files."""
+    excerpts = [Excerpt(example.path) for example in examples]
+    labels = [example.label for example in examples]
+    if fusion == "early":  # the maximum of one is itself
+        return fused([store.get(each).max(axis=0, keepdims=True) for each in excerpts], labels, fusion)
+    most = _most_of_file([store.count(each) for each in excerpts], store.embedder.dimension)
+    return fused([spread(store.get(each), most) for each in excerpts], labels, fusion)
+
+
+def _most_of_file(sizes: Sequence[int], dimension: int) -> int:
+    """Return how many windows of each file can be learned, at least one."""
+    n_rows, ordered = _MOST_BYTES // (4 * dimension), np.sort(sizes)
+    # If files are cut to the size of the i-th, what of all is left.
+    left = np.cumsum(ordered) + ordered * np.arange(len(ordered) - 1, -1, -1)
+    n_whole = int(np.searchsorted(left, n_rows, side="right"))
+    if n_whole == len(ordered):
+        return int(ordered[-1])
+    return max(1, int((n_rows - ordered[:n_whole].sum()) // (len(ordered) - n_whole)))
 
 
 def run_trivial(
@@ -197,19 +240,21 @@ def _scores(answers: npt.NDArray[np.floating], test: Sequence[Example], sizes: S
     return PatchScores.of(answers, labels, owner, np.full(len(owner), np.nan))
 
 
-def _write(folder: Path, answers: FloatArray, told: dict[str, Any]) -> None:
+def _write(folder: Path, answers: FloatArray, sizes: Sequence[int], told: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_write(folder / "answers.npz", binary=True) as file:
-        np.savez(file, answers=answers, told=json.dumps(told))
+        np.savez(file, answers=answers, sizes=np.array(sizes), told=json.dumps(told))
 
 
-def _read(folder: Path) -> tuple[FloatArray, dict[str, Any]] | None:
-    """Return what `_write` wrote, None if there is nothing."""
+def _read(folder: Path) -> tuple[FloatArray, list[int], dict[str, Any]] | None:
+    """Return what `_write` wrote, None if there is nothing, or not all of it."""
     file = folder / "answers.npz"
     if not file.exists():
         return None
     try:
         with np.load(file, allow_pickle=False) as arrays:
-            return arrays["answers"], json.loads(str(arrays["told"]))
+            if "sizes" not in arrays:
+                return None
+            return arrays["answers"], arrays["sizes"].tolist(), json.loads(str(arrays["told"]))
     except (OSError, ValueError, KeyError, EOFError) as err:
         raise ConfigError(f"'{file}' is damaged ({err}); remove it, and the row is fitted anew") from err

@@ -29,7 +29,8 @@ from earmark.features.scaling import Scaling
 from earmark.train.experiments.batches import PatchSet, measured_scaling
 from earmark.train.experiments.checkpoint import best_weights
 from earmark.train.experiments.example import Split
-from earmark.train.experiments.fit import FitConfig, fit
+from earmark.train.experiments.fit import fit
+from earmark.train.experiments.fitconfig import FitConfig
 from earmark.train.experiments.nets import load_scaling, row_network, save_scaling
 from earmark.train.experiments.results import Workplace
 from earmark.train.experiments.rows import TransferRow

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from earmark.head import FUSIONS, FloatArray, Head, file_scores, fused
+from earmark.head import FUSIONS, FloatArray, Head, file_scores, fused, spread
 from earmark.train.device import one_thread
 from earmark.train.fitting.figures import Choice, corrected
 from earmark.train.fitting.folds import IntArray, nested_parts
@@ -103,7 +103,7 @@ def fit_candidate(candidate: Candidate, vectors: Sequence[FloatArray], labels: I
     """
     if candidate.fusion == "late":
         most = max(_LEAST_OF_FILE, _MOST_ROWS // len(vectors))
-        vectors = [_spread(one, most) for one in vectors]
+        vectors = [spread(one, most) for one in vectors]
     x, y = fused(vectors, labels.tolist(), candidate.fusion)
     epochs = max(_LEAST_EPOCHS, -(-_LEAST_BATCHES // -(-len(x) // _BATCH)))
     with one_thread():
@@ -157,10 +157,3 @@ def _answers(candidate: Candidate, material: Material, learned: Sequence[IntArra
         head = fit_candidate(candidate, [material.vectors[i] for i in known], material.labels[known], seed)
         scores[tested] = file_scores(head, [material.vectors[i] for i in tested], candidate.fusion)
     return scores
-
-
-def _spread(vectors: FloatArray, most: int) -> FloatArray:
-    """Return at most so many vectors, evenly spread over the file."""
-    if len(vectors) <= most:
-        return vectors
-    return vectors[np.linspace(0, len(vectors) - 1, most).round().astype(np.intp)]

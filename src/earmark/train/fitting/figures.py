@@ -2,7 +2,9 @@
 
 The interval is Wilson's, 95 %.  Files of a group resemble each other, so that they tell less than as many
 that have nothing in common: their number is divided by the design effect, by which the variance between
-groups exceeds that of files drawn one by one.
+groups exceeds that of files drawn one by one.  Few errors tell little of it.  So it is a mean: of what was
+measured, with the weight of the errors (or of the right answers, if those are fewer), and of what it is if
+files of a group always agree, with that of Wilson's interval, z**2.
 
 The best of several candidates looks better than it is, because luck has a part in the choice.  So the choice
 is made again on groups drawn at random, with replacement, and judged on the groups that were not drawn:
@@ -75,15 +77,15 @@ def interval(p: float, n: float) -> Share:
 def effective_number(right: BoolArray, groups: Sequence[str]) -> float:
     """Return how many files that have nothing in common would tell as much."""
     n, p = len(right), float(right.mean())
-    names, group_of = np.unique(np.asarray(groups), return_inverse=True)
-    n_groups = len(names)
+    _, group_of, sizes = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
+    n_groups, weight = len(sizes), n * min(p, 1 - p)
     if n_groups == n:
         return float(n)
-    if not 0 < p < 1:  # nothing varies that could be measured
-        return float(n_groups)
-    sums = np.bincount(group_of, right - p)
-    variance = n_groups / (n_groups - 1) * float((sums**2).sum()) / n**2
-    return min(float(n), max(1.0, p * (1 - p) / variance)) if variance else float(n)
+    effect = _Z**2 * float((sizes**2).sum()) / n
+    if weight:
+        sums = np.bincount(group_of, right - p)
+        effect += weight * n_groups / (n_groups - 1) * float((sums**2).sum()) / (n * p * (1 - p))
+    return min(float(n), max(1.0, n * (weight + _Z**2) / effect))
 
 
 def corrected(right: BoolArray, groups: Sequence[str], seed: int) -> Choice:

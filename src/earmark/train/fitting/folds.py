@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from earmark.datasets.folds import larger_first
 from earmark.errors import ConfigError
 
 IntArray = npt.NDArray[np.intp]
@@ -24,7 +25,8 @@ def deal_groups(
     """Deal groups to folds so that each class is spread as evenly as groups allow; a group may hold several.
 
     Groups come in random order, those with the largest shares of classes first; each goes to the fold that
-    has least of its classes, of equal ones to the smallest.
+    has least of its classes, of equal ones to the smallest.  `earmark.datasets.folds.deal`, by which folds of
+    datasets are published, takes groups of one class each, and spreads its details, too.
 
     Parameters
     ----------
@@ -53,11 +55,9 @@ def deal_groups(
     counts = np.zeros((len(names), int(labels.max()) + 1))
     np.add.at(counts, (group_of, labels), 1)
     shares = counts / counts.sum(axis=0)
-    order = np.random.default_rng(seed).permutation(len(names))
-    order = order[np.argsort(-shares[order].sum(axis=1), kind="stable")]
     held = np.zeros((n_folds, shares.shape[1]))
     fold_of = np.zeros(len(names), np.intp)
-    for group in order:
+    for group in larger_first(shares.sum(axis=1), np.random.default_rng(seed)):
         # How much the squares of the folds' shares would grow.
         growth = np.round(held @ shares[group], 12)
         fold = min(range(n_folds), key=lambda f: (growth[f], round(held[f].sum(), 12)))

@@ -23,7 +23,7 @@ from earmark.train.fitting.candidates import (
     learning_curve,
 )
 from earmark.train.fitting.examples import Examples, check_classes, distinct, read_examples
-from earmark.train.fitting.folds import deal_groups, groups_of_classes
+from earmark.train.fitting.folds import IntArray, deal_groups, groups_of_classes
 from earmark.train.fitting.report import Report, make_report
 from earmark.train.vectors import VectorStore
 
@@ -144,7 +144,7 @@ def fit_classifier(
     examples = read_examples(data)
     alone = {item.excerpt for item in examples.items if not item.group}
     store = VectorStore(cache_folder() / "vectors", settings.embedding)
-    examples = _embedded(examples, store, settings.jobs, tell)
+    examples = _embedded(examples, store, settings, tell)
     if examples.skipped:
         n_all = len(examples.items) + len(examples.skipped)
         for line in examples.skipped:
@@ -163,7 +163,9 @@ def fit_classifier(
             f"{n_alone} of {len(examples.items)} recordings have no group: each of their files counts as one "
             "of its own"
         )
-    material = _material(examples, store, settings, note)
+    labels, folds = _deal(examples, settings, note)
+    vectors = [store.get(item.excerpt) for item in examples.items]
+    material = Material(vectors, labels, folds, [item.group for item in examples.items])
     compared = compare(wanted, material, settings.seed, tell)
     best = wanted[compared.best]
     curve = list(learning_curve(best, material, _SHARES, settings.seed, tell))
@@ -189,16 +191,19 @@ def fit_classifier(
     return Fitted(report, head, store, settings)
 
 
-def _embedded(examples: Examples, store: VectorStore, jobs: int, tell: Callable[[str], None]) -> Examples:
+def _embedded(
+    examples: Examples, store: VectorStore, settings: FitSettings, tell: Callable[[str], None]
+) -> Examples:
     """Check the recordings, and embed those that are not yet; leave out what cannot be."""
     tell("reading files")
     examples = distinct(examples, store.digest)
     check_classes(examples)
+    _deal(examples, settings, lambda text: None)  # folds that cannot be are refused before the work
 
     def report(done: int, total: int) -> None:
         tell(f"embedding: {done} of {total} files")
 
-    problems = store.add([item.excerpt for item in examples.items], jobs, report)
+    problems = store.add([item.excerpt for item in examples.items], settings.jobs, report)
     examples = examples.without({problem.excerpt: problem.why for problem in problems})
     silent = [item.excerpt for item in examples.items if store.remarks(item.excerpt).silent]
     # As in use, where it has no class.
@@ -222,10 +227,10 @@ def _remarks(examples: Examples, store: VectorStore, warn: Callable[[str], None]
         )
 
 
-def _material(
-    examples: Examples, store: VectorStore, settings: FitSettings, note: Callable[[str], None]
-) -> Material:
-    """Deal the examples to folds, as many as the classes' groups allow."""
+def _deal(
+    examples: Examples, settings: FitSettings, note: Callable[[str], None]
+) -> tuple[IntArray, IntArray]:
+    """Return the examples' classes, counted from 0, and their folds, as many as the classes' groups allow."""
     classes = examples.classes
     labels = np.array([classes.index(item.label) for item in examples.items], np.intp)
     groups = [item.group for item in examples.items]
@@ -238,5 +243,4 @@ def _material(
             raise ConfigError(f"{n_folds} folds: {few}, and each fold needs one; ask for fewer, or add some")
         n_folds = int(n_groups[least])
         note(f"{few}: there are {n_folds} folds, and the figures are rough")
-    folds = deal_groups(labels, groups, n_folds, settings.seed, classes)
-    return Material([store.get(item.excerpt) for item in examples.items], labels, folds, groups)
+    return labels, deal_groups(labels, groups, n_folds, settings.seed, classes)

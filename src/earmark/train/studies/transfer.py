@@ -25,7 +25,8 @@ from earmark.metrics import Counts
 from earmark.train.device import find_device
 from earmark.train.experiments.batches import PatchSet
 from earmark.train.experiments.example import Example
-from earmark.train.experiments.fit import FitConfig, fit, predict
+from earmark.train.experiments.fit import fit, predict
+from earmark.train.experiments.fitconfig import FitConfig
 from earmark.train.models import single_task
 from earmark.train.studies.joint import Joint
 from earmark.train.studies.marked import LABELS, BoolArray, Marked, MarkedStore
