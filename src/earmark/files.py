@@ -137,8 +137,10 @@ def spooled(name: str, file: BinaryIO, resources: ExitStack) -> BinaryIO:
 
 
 @contextmanager
-def atomic_write(path: str | os.PathLike[str], *, binary: bool = False) -> Iterator[IO[Any]]:
-    """Open a file that appears under its name only when it is complete.
+def atomic_write(
+    path: str | os.PathLike[str], *, binary: bool = False, workshop: Path | None = None
+) -> Iterator[IO[Any]]:
+    """Open a file that appears under its name only when it is complete, and outlasts a power cut from then on.
 
     Folders are made as needed; on any error the unfinished file is removed and an older one stays as
     it was.  What is no regular file (a device, a named pipe) is written directly.
@@ -149,6 +151,8 @@ def atomic_write(path: str | os.PathLike[str], *, binary: bool = False) -> Itera
         Where to write; a link is followed.
     binary : bool
         Bytes, or else UTF-8 text with line ends as written.
+    workshop : Path, optional
+        Folder, on the same disk, of the unfinished file; by default that of the finished one.
 
     Raises
     ------
@@ -169,7 +173,7 @@ def atomic_write(path: str | os.PathLike[str], *, binary: bool = False) -> Itera
         if target.exists() and not os.access(target, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         # Its name does not depend on the target's, which may be as long as names can be.
-        unfinished = target.parent / f".earmark-{secrets.token_hex(8)}.tmp"
+        unfinished = (workshop or target.parent) / f".earmark-{secrets.token_hex(8)}.tmp"
         try:
             with unfinished.open(f"x{kind}", **text) as file:
                 yield file
@@ -178,6 +182,7 @@ def atomic_write(path: str | os.PathLike[str], *, binary: bool = False) -> Itera
             if target.exists():
                 shutil.copymode(target, unfinished)
             os.replace(unfinished, target)
+            _sync_folder(target.parent)
         finally:
             with suppress(OSError):
                 unfinished.unlink()
@@ -185,6 +190,18 @@ def atomic_write(path: str | os.PathLike[str], *, binary: bool = False) -> Itera
         raise EarmarkError(
             f"'{path}' cannot be written: {err.strerror or err}; free some space there or write elsewhere"
         ) from err
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the names in a folder written to the disk, where the system can."""
+    if sys.platform == "win32":
+        return
+    with suppress(OSError):  # some network file systems refuse it
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 class _Rest:
