@@ -23,6 +23,7 @@ FLOORS = [
         "releases",
         "download",
         "npzfile",
+        "stores",
     },
     {
         "card",
@@ -55,6 +56,7 @@ FLOORS = [
     {"model", "patchnet", "cells", "patchmodel", "chunkmodel", "classifier", "catalogue", "embedding"},
     {"chains", "detector", "classrows", "evaluation", "datasets"},
     {"jobs", "parquetfile", "embedjobs", "classifyjobs", "train", "__init__"},
+    {"batch"},
     {"bench"},
     {"cli", "__main__"},
 ]
