@@ -171,6 +171,62 @@ def status(
         typer.echo(printable(line))
 
 
+@app.command()
+def report(
+    folder: Folder,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--by",
+            metavar="NAME",
+            help="Column, or name in the pattern. [dim]\\[default: day, programme, station][/dim]",
+        ),
+    ] = None,
+    pattern: Annotated[
+        str | None,
+        typer.Option(
+            "--pattern", metavar="P", help="What paths tell, e.g. '{station}/{day}/{programme}-*.mp3'."
+        ),
+    ] = None,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="NAME",
+            help="csv, parquet or html; may be repeated. [dim]\\[default: csv and html][/dim]",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="DIR", help="Folder for it. [dim]\\[default: the batch's][/dim]"),
+    ] = None,
+) -> None:
+    """Sum up hours of speech, music and both, by day, programme, station or any column."""
+    from earmark.batch.page import make_page
+    from earmark.batch.report import make_report, write_csv, write_parquet
+    from earmark.errors import ConfigError
+    from earmark.files import atomic_write, make_folder
+
+    names = list(dict.fromkeys(formats or ("csv", "html")))
+    for name in names:
+        if name not in ("csv", "parquet", "html"):
+            raise ConfigError(f"--format {name}: give csv, parquet or html")
+    found = make_report(folder, by or (), pattern)
+    out = out or folder
+    make_folder(out)
+    for name in names:
+        path = out / f"report.{name}"
+        if name == "csv":
+            write_csv(found, path)
+        elif name == "parquet":
+            write_parquet(found, path)
+        else:
+            with atomic_write(path) as file:
+                file.write(make_page(found, f"What {folder.resolve().name} holds"))
+        typer.echo(f"wrote {path}")
+
+
 def _running(
     engine: str, scheduler: str | None, jobs: int | None, timeout: float | None, memory: float | None
 ) -> Running:
