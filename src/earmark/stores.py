@@ -57,22 +57,34 @@ def list_stored(url: str) -> Iterator[str]:
         If there is nothing of that name, or a package for this kind of store is missing.
     """
     system, path = file_system(url)
+    root = root_of(url)
+    base = system._strip_protocol(root)
+
+    def address(name: str) -> str:
+        # Only what is below the root: the rest, a host or an account, is not in the names of all stores.
+        return f"{root}/{name.removeprefix(base).lstrip('/')}"
+
     try:
         with _told(url):
-            if re.search(r"[*?\[]", path):
-                for name in system.glob(path):
-                    yield system.unstrip_protocol(name)
+            if root != url.rstrip("/"):
+                yield from map(address, system.glob(path))
                 return
             if not system.exists(path):
                 raise FileNotFoundError
             if system.isfile(path):
-                yield system.unstrip_protocol(path)
+                yield url
                 return
             for folder, _, names in system.walk(path):
                 for name in names:
-                    yield system.unstrip_protocol(f"{folder.rstrip('/')}/{name}")
+                    yield address(f"{folder.rstrip('/')}/{name}")
     except FileNotFoundError as err:
         raise ConfigError(f"'{url}' does not exist or holds nothing; check the address") from err
+
+
+def root_of(url: str) -> str:
+    """Return the prefix that a pattern looks in, without a slash at its end; of no pattern, all of it."""
+    fixed = re.split(r"[*?\[]", url, maxsplit=1)[0]
+    return (fixed if fixed == url else fixed.rpartition("/")[0]).rstrip("/")
 
 
 def file_system(url: str) -> tuple[Any, str]:

@@ -23,7 +23,7 @@ from urllib.parse import urljoin, urlsplit
 from earmark.errors import ConfigError, StoreError
 from earmark.files import is_url, open_binary
 from earmark.inputs import is_recording
-from earmark.stores import is_store, list_stored
+from earmark.stores import is_store, list_stored, root_of
 
 _LISTS = (".txt", ".lst", ".list", ".m3u", ".m3u8")
 _TABLES = {".csv": ",", ".tsv": "\t"}
@@ -155,9 +155,7 @@ def _from_pattern(pattern: str) -> Iterator[Item]:
 
 
 def _from_store(url: str) -> Iterator[Item]:
-    fixed = re.split(r"[*?[]", url, maxsplit=1)[0]
-    root = fixed if fixed == url else fixed.rpartition("/")[0]
-    root = root.rstrip("/") + "/"
+    root = f"{root_of(url)}/"
     for address in list_stored(url):
         if is_recording(address):
             # A prefix that is itself an object has no path below it.

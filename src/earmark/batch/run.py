@@ -23,7 +23,7 @@ from earmark.pool import Limits, Work
 _MOST_ATTEMPTS = 3
 _MOST_FAULTS = 20
 
-# Told after each task: its outcome.
+# Told of each recording that is done or failed.
 Tell = Callable[[Task, Outcome], None]
 
 
@@ -47,7 +47,7 @@ def run_batch(
     limits : Limits
         Of each task.
     tell : callable
-        Called after each task.
+        Called after each recording.
     make : callable
         What makes the work of a worker, of a plan; must be picklable.
 
@@ -73,7 +73,8 @@ def run_batch(
                 else:
                     _settle(ledger, plan, task, outcome)
                     tasks.may_have_parts |= bool(outcome.n_parts or task.n_parts)
-                    tell(task, outcome)
+                    if outcome.error is not None or task.joins or not (outcome.n_parts or task.n_parts):
+                        tell(task, outcome)
                     if shelf is not None:
                         shelf.note(outcome)
                 if n_faults >= _MOST_FAULTS:

@@ -31,7 +31,7 @@ class Teller(Protocol):
         """The work begins, with so many items in each state."""
 
     def done(self, task: Task, outcome: Outcome) -> None:
-        """A task was done, or failed."""
+        """A recording was done, or failed."""
 
 
 @dataclass(frozen=True)

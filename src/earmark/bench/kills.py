@@ -34,7 +34,7 @@ from earmark.pool import Limits, Progress, Work
 from earmark.timeline import Timeline
 
 _RATE = 44_100
-_MOST_S = 12
+_MOST_S = 6
 # One in so many is damaged, and one in so many empty.
 _BAD_EVERY = 20
 HANGS, KILLS = "hangs.wav", "kills.wav"

@@ -75,8 +75,6 @@ class Display:
 
     def done(self, task: Task, outcome: Outcome) -> None:
         """See `Teller`."""
-        if outcome.n_parts or (task.part is not None and not task.joins and outcome.error is None):
-            return
         for warning in outcome.warnings if self._failed < _MOST_TOLD else ():
             print_warning(f"{task.id}: {warning}", color=self._color)
         if outcome.error is None:

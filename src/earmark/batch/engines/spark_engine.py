@@ -8,8 +8,12 @@ Needs the package pyspark, the extra ``spark``, and Java.
 
 from __future__ import annotations
 
+import os
+import re
+import sys
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -25,6 +29,7 @@ from earmark.pool import Limits, usable_cores
 
 # Recordings of a partition: a job costs some tens of milliseconds.
 _PARTITION = 4
+_ERROR = re.compile(r"\w+(Error|Exception): ")
 
 
 @dataclass(frozen=True)
@@ -73,15 +78,18 @@ class SparkEngine:
                     # One of them may be at fault.
                     flying |= {pool.submit(job, [task]): [task] for task in partition}
         finally:
-            context.cancelAllJobs() if not _stopped(context) else None
             pool.shutdown(wait=False, cancel_futures=True)
-            context.stop()
+            with suppress(Exception):  # it may be gone
+                context.cancelAllJobs()
+                context.stop()
 
     def _context(self) -> Any:
+        if self.scheduler is None:  # else the cluster knows which Python has earmark
+            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         settings = pyspark.SparkConf().setAppName("earmark batch")
         settings.setMaster(self.scheduler or f"local[{self.jobs or usable_cores()},{MOST_ATTEMPTS}]")
         settings.set("spark.task.maxFailures", str(MOST_ATTEMPTS))
-        settings.set("spark.ui.enabled", "false")
+        settings.set("spark.ui.enabled", "false").set("spark.ui.showConsoleProgress", "false")
         try:
             context = pyspark.SparkContext.getOrCreate(settings)
         except Exception as err:  # of Java, or of the bridge to it
@@ -94,15 +102,20 @@ class SparkEngine:
         return context
 
     def _raise_ours(self, error: BaseException, context: Any) -> None:
-        """Raise what is no fault of a recording."""
+        """Raise what is no lost worker: that Spark is gone, or an error in Python."""
         if _stopped(context):
             raise EarmarkError(
                 "Spark is gone; start it, then this run again: it goes on where it was"
             ) from error
-        for line in str(error).splitlines():
-            name, colon, message = line.strip().rpartition("Error: ")
-            if name.startswith("earmark.errors.") and colon:
-                raise EarmarkError(message) from error
+        text = str(error)
+        if "Traceback (most recent call last)" not in text:
+            return
+        lines = [line.strip() for line in text.splitlines()]
+        for line in lines:
+            if line.startswith("earmark.errors."):
+                raise EarmarkError(line.partition(": ")[2]) from error
+        last = next((line for line in reversed(lines) if _ERROR.match(line)), "no reason given")
+        raise EarmarkError(f"a Spark worker failed ({last}); has it the same Python and earmark?") from error
 
 
 def _do_all(make: Make, limits: Limits, partition: Iterator[Task]) -> Iterator[tuple[Task, Outcome]]:
