@@ -51,7 +51,7 @@ class DaskEngine:
             "distributed.scheduler.allowed-failures": MOST_ATTEMPTS - 1,
             "distributed.comm.timeouts.connect": f"{_TIMEOUT_S}s",
         }
-        # What it would tell is told here, or is of no matter: lost workers are replaced, their tasks done again.
+        # What it would tell is told here, or is of no matter: lost workers are replaced, tasks done again.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         with dask.config.set(settings), ExitStack() as resources:
             client = self._client(resources)
