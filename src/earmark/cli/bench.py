@@ -254,5 +254,6 @@ def table(
 
 
 app.command()(bench_batch.batch)
+app.command()(bench_batch.scale)
 for _study in (studies.separability, studies.transfer, studies.learned_features):
     app.command()(_study)
