@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from earmark.cli.app import run
-from earmark.cli.batch import in_order
+from earmark.cli.running import in_order
 from earmark.errors import EarmarkError
 from earmark.formats import FORMATS, read
 from earmark.jobs import Job, Record
@@ -308,7 +308,7 @@ def test_existing_results_are_skipped_only_if_all_are_there(
 def test_a_place_that_cannot_be_written_is_told_before_any_work(
     detect: Detect, show: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("earmark.cli.batch.run_jobs", None)
+    monkeypatch.setattr("earmark.cli.running.run_jobs", None)
     for option, folder in (
         (["-o", show / "below"], show / "below"),
         (["--posteriors", show / "p.npz", "-q"], show),

@@ -127,7 +127,7 @@ def test_commands_and_options_exist(
         if arguments[0].startswith("-"):
             continue
         assert arguments[0] in COMMANDS
-        nested = arguments[0] in ("bench", "models", "datasets") and arguments[1:2]
+        nested = arguments[0] in ("batch", "bench", "models", "datasets") and arguments[1:2]
         path = arguments[: 2 if nested and not arguments[1].startswith("-") else 1]
         assert run([*path, "--help"]) == 0
         shown = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", capsys.readouterr().out))

@@ -23,6 +23,7 @@ FLOORS = [
         "releases",
         "download",
         "npzfile",
+        "stores",
     },
     {
         "card",
@@ -65,6 +66,7 @@ FLOORS = [
     },
     {"chains", "detector", "classrows", "evaluation", "datasets"},
     {"jobs", "parquetfile", "embedjobs", "classifyjobs", "train", "__init__"},
+    {"batch"},
     {"bench"},
     {"cli", "__main__"},
 ]

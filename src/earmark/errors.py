@@ -9,6 +9,10 @@ class AudioError(EarmarkError):
     """A recording cannot be opened, decoded or understood."""
 
 
+class StoreError(AudioError):
+    """An object store cannot be reached or lets nobody in: no fault of the recording."""
+
+
 class ModelError(EarmarkError):
     """A model file is missing, has no card, or does not fit the data given to it."""
 

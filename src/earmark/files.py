@@ -16,6 +16,7 @@ from typing import IO, Any, BinaryIO, cast
 from urllib.parse import SplitResult, urlsplit
 
 from earmark.errors import AudioError, EarmarkError
+from earmark.stores import is_store, open_stored
 
 _HEAD_BYTES = 1 << 16
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -27,7 +28,7 @@ def is_url(source: str) -> bool:
 
 
 def split_url(url: str) -> SplitResult:
-    """Take an http(s) address apart.
+    """Take the address of a server or an object store apart.
 
     Raises
     ------
@@ -35,10 +36,10 @@ def split_url(url: str) -> SplitResult:
         If it has another scheme.
     """
     parts = urlsplit(url)
-    if parts.scheme.lower() not in ("http", "https"):
+    if parts.scheme.lower() not in ("http", "https") and not is_store(url):
         raise AudioError(
-            f"'{url}': addresses may start with http:// or https://, not {parts.scheme}://; "
-            "download the recording and give the file"
+            f"'{url}': addresses may start with http:// or https://, or be in an object store (s3://, gs://, "
+            f"az://), not {parts.scheme}://; download the recording and give the file"
         )
     return parts
 
@@ -49,7 +50,8 @@ def open_binary(source: str | os.PathLike[str] | BinaryIO, resources: ExitStack)
     Parameters
     ----------
     source : str, path or binary file object
-        ``"-"`` is standard input; what is open already is returned as it is.
+        ``"-"`` is standard input; an address must be in an object store; what is open already is
+        returned as it is.
     resources : ExitStack
         Closes what was opened here.
 
@@ -75,6 +77,8 @@ def open_binary(source: str | os.PathLike[str] | BinaryIO, resources: ExitStack)
             )
         name = getattr(source, "name", None)
         return name if isinstance(name, str) else "the given stream", source
+    if isinstance(source, str) and is_url(source):
+        return source, open_stored(source, resources)
     path = Path(source)
     try:
         if stat.S_ISDIR(path.stat().st_mode):
@@ -135,9 +139,27 @@ def spooled(name: str, file: BinaryIO, resources: ExitStack) -> BinaryIO:
     return cast("BinaryIO", copy)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder for results, or say that it cannot be written, before hours of work.
+
+    Raises
+    ------
+    EarmarkError
+        If it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as err:
+        raise EarmarkError(f"'{folder}' cannot be written: {err.strerror}; choose another folder") from err
+
+
 @contextmanager
-def atomic_write(path: str | os.PathLike[str], *, binary: bool = False) -> Iterator[IO[Any]]:
-    """Open a file that appears under its name only when it is complete.
+def atomic_write(
+    path: str | os.PathLike[str], *, binary: bool = False, workshop: Path | None = None
+) -> Iterator[IO[Any]]:
+    """Open a file that appears under its name only when it is complete, and then outlasts a power cut.
 
     Folders are made as needed; on any error the unfinished file is removed and an older one stays as
     it was.  What is no regular file (a device, a named pipe) is written directly.
@@ -148,6 +170,8 @@ def atomic_write(path: str | os.PathLike[str], *, binary: bool = False) -> Itera
         Where to write; a link is followed.
     binary : bool
         Bytes, or else UTF-8 text with line ends as written.
+    workshop : Path, optional
+        Folder, on the same disk, of the unfinished file; by default that of the finished one.
 
     Raises
     ------
@@ -168,7 +192,7 @@ def atomic_write(path: str | os.PathLike[str], *, binary: bool = False) -> Itera
         if target.exists() and not os.access(target, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         # Its name does not depend on the target's, which may be as long as names can be.
-        unfinished = target.parent / f".earmark-{os.urandom(8).hex()}.tmp"
+        unfinished = (workshop or target.parent) / f".earmark-{os.urandom(8).hex()}.tmp"
         try:
             with unfinished.open(f"x{kind}", **text) as file:
                 yield file
@@ -177,6 +201,7 @@ def atomic_write(path: str | os.PathLike[str], *, binary: bool = False) -> Itera
             if target.exists():
                 shutil.copymode(target, unfinished)
             os.replace(unfinished, target)
+            _sync_folder(target.parent)
         finally:
             with suppress(OSError):
                 unfinished.unlink()
@@ -184,6 +209,18 @@ def atomic_write(path: str | os.PathLike[str], *, binary: bool = False) -> Itera
         raise EarmarkError(
             f"'{path}' cannot be written: {err.strerror or err}; free some space there or write elsewhere"
         ) from err
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the names in a folder written to the disk, where the system can."""
+    if sys.platform == "win32":
+        return
+    with suppress(OSError):  # some network file systems refuse it
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 class _Rest:

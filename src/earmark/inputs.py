@@ -155,7 +155,7 @@ def _in_folder(given: str, root: Path, problems: list[EarmarkError]) -> Iterator
     for folder, folders, names in os.walk(given, onerror=note):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            if _is_recording(name):
+            if is_recording(name):
                 empty = False
                 path = Path(folder, name)
                 yield Input(str(path), name, path.relative_to(root))
@@ -177,7 +177,7 @@ def _matching(pattern: str, problems: list[EarmarkError]) -> Iterator[Input]:
             if "**" not in pattern:  # which matches what is in them as well
                 empty = False
                 yield from _in_folder(match, root, problems)
-        elif explicit or _is_recording(match):
+        elif explicit or is_recording(match):
             empty = False
             path = Path(match)
             yield Input(match, path.name, path.relative_to(root))
@@ -186,7 +186,7 @@ def _matching(pattern: str, problems: list[EarmarkError]) -> Iterator[Input]:
         raise InputError(f"'{pattern}' matches {what}; check the pattern, and quote it as a whole")
 
 
-def _is_recording(path: str) -> bool:
+def is_recording(path: str) -> bool:
     name = os.path.basename(path)
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in _SUFFIXES
 

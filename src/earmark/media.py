@@ -19,6 +19,7 @@ import av.error
 
 from earmark.errors import AudioError
 from earmark.files import is_url, open_binary, peek, split_url, spooled
+from earmark.stores import is_store
 
 # What an address, or a playlist behind it, may make FFmpeg open.
 _PROTOCOLS = "http,https,tcp,tls,httpproxy,crypto"
@@ -125,7 +126,7 @@ class Media:
 
 
 def open_media(source: str | os.PathLike[str] | BinaryIO, stream: int, timeout: float) -> Media:
-    """Open a path, an http(s) address, ``"-"`` (standard input) or a binary file object.
+    """Open a path, an address, ``"-"`` (standard input) or a binary file object.
 
     Parameters
     ----------
@@ -142,7 +143,7 @@ def open_media(source: str | os.PathLike[str] | BinaryIO, stream: int, timeout: 
         If there is no such recording, or no such stream that can be decoded.
     """
     with ExitStack() as resources:
-        if isinstance(source, str) and source != "-" and is_url(source):
+        if isinstance(source, str) and is_url(source) and split_url(source) and not is_store(source):
             name, promised, is_cut, advice = _public_name(source), None, False, _URL_ADVICE
             container = _open_url(source, name, timeout)
         else:
@@ -256,7 +257,7 @@ def _open_container(file: BinaryIO, name: str, advice: str) -> av.container.Inpu
 
 
 def _public_name(url: str) -> str:
-    """Return an address fit for messages, i.e. without a password; only http and https are allowed."""
+    """Return an address fit for messages, i.e. without a password."""
     parts = split_url(url)
     return url.replace(f"{parts.netloc.rpartition('@')[0]}@", "", 1) if "@" in parts.netloc else url
 

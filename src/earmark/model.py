@@ -194,6 +194,48 @@ class Model:
                 yield part
         yield posteriors.flush(signal.seconds)
 
+    def stream_part(
+        self, blocks: Iterable[npt.ArrayLike], sample_rate: float, first: int, n_chunks: int | None
+    ) -> Iterator[Posteriors]:
+        """Yield the posteriors of a part of a signal: exactly those that `stream` gives there.
+
+        The signal before it is read, but costs little more; what follows the part is not read.
+
+        Parameters
+        ----------
+        blocks, sample_rate
+            The whole signal, as for `stream`.
+        first : int
+            Chunk (of `chunk_s` seconds) to begin with.
+        n_chunks : int or None
+            How many; None for all that follow.
+
+        Yields
+        ------
+        Posteriors
+            As `stream` does; at least one, which is empty if the signal ends before.
+        """
+        signal = Signal(blocks, sample_rate)
+        start = first * _CORE_FRAMES
+        end = None if n_chunks is None else start + n_chunks * _CORE_FRAMES
+        # A chunk earlier: at the end of the signal, a last short chunk is run together with the one before.
+        posteriors = PosteriorStream(self, max(0, start - _CORE_FRAMES))
+        at = posteriors.at
+        for frames in signal.frames(self.card.front_end, posteriors.needs):
+            part = posteriors.push(frames)
+            if at + len(part) > start:
+                yield part.frames(max(0, start - at), None if end is None else end - at)
+            at += len(part)
+            if end is not None and at >= end:
+                return
+        part = posteriors.flush(signal.seconds)
+        yield part.frames(max(0, start - at), None if end is None else end - at)
+
+    @property
+    def chunk_s(self) -> float:
+        """Seconds that are decided at a time."""
+        return _CORE_FRAMES * self.hop_s
+
     def posteriors(self, samples: npt.ArrayLike, sample_rate: float) -> Posteriors:
         """Return the posteriors of a whole signal.
 
@@ -222,9 +264,18 @@ class PosteriorStream:
     ----------
     model : Model
         The network.
+    at : int
+        Frame to begin with, a whole number of chunks.
+
+    Attributes
+    ----------
+    at : int
+        The first frame decided.
+    needs : int
+        The first frame that is to be pushed.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, at: int = 0) -> None:
         self._model = model
         card = model.card
         self._pause = round(_PAUSE_S / card.front_end.grid.hop_s)
@@ -233,8 +284,9 @@ class PosteriorStream:
         # The floor itself is rounded on its way through float32.
         self._silence_db = card.front_end.floor_db + 0.01
         self._mel = np.empty((card.front_end.n_mels, 0), np.float32)
-        self._first = 0  # frame of the signal that self._mel starts with
-        self._done = 0  # frames decided
+        self.at, self.needs = at, max(0, at - self._margin)
+        self._first = self.needs  # frame of the signal that self._mel starts with
+        self._done = at  # frames decided
 
     def push(self, log_mel: FloatArray) -> Posteriors:
         """Take more frames, float32, shape=(n_mels, n); return those now decided, often none.
@@ -261,7 +313,7 @@ class PosteriorStream:
     def flush(self, duration: float | None = None) -> Posteriors:
         """Return the remaining frames; the signal ends at `duration` seconds, or with its last cell."""
         before = self._done
-        end = self._first + self._mel.shape[1]
+        end = max(before, self._first + self._mel.shape[1])
         part = self._decide(end, end)
         if duration is None:
             return part

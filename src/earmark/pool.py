@@ -6,6 +6,8 @@ file.  Here each process has its own pipe and holds one item at a time, so the c
     parent --item--> worker    one pipe a worker
     parent <--note-- worker    any number of times: how far it is
     parent <--done-- worker    or the pipe closes: the worker died
+
+A worker that takes too long or too much memory is killed, which costs its item and nothing else.
 """
 
 from __future__ import annotations
@@ -14,12 +16,14 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from types import FrameType
 from typing import Generic, TypeVar
 
@@ -32,6 +36,36 @@ Result = TypeVar("Result")
 Progress = Callable[[float, float | None], None]
 # What a worker runs on an item.
 Work = Callable[[Item, Progress], Result]
+# How often the memory of workers is looked at, seconds.
+_LOOK_S = 0.05
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one item may take before its worker is killed.
+
+    Parameters
+    ----------
+    seconds : float or None
+        Wall time.
+    memory_mb : float or None
+        Resident memory of the worker, MB (1e6 bytes).
+
+    Raises
+    ------
+    ConfigError
+        If a limit is not above 0, or the system does not tell the memory of a process.
+    """
+
+    seconds: float | None = None
+    memory_mb: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("time", self.seconds), ("memory", self.memory_mb)):
+            if value is not None and not value > 0:
+                raise ConfigError(f"a limit of {name} of {value:g}: it must be above 0")
+        if self.memory_mb is not None and _resident_mb(os.getpid()) is None:
+            raise ConfigError("a limit of memory needs /proc, which only Linux has; leave it out here")
 
 
 @dataclass(frozen=True)
@@ -42,12 +76,18 @@ class _Note:
 
 
 @dataclass(frozen=True)
+class _Ready:
+    """The worker has made its work; what it takes from now on is the item's."""
+
+
+@dataclass(frozen=True)
 class Done(Generic[Result]):
-    """The result for item `index`, or how its worker died."""
+    """The result for item `index`, or how its worker died, and whether that was for a limit."""
 
     index: int
     result: Result | None = None
     death: str | None = None
+    exceeded: bool = False
 
 
 @dataclass
@@ -55,6 +95,8 @@ class _Slot(Generic[Item]):
     process: SpawnProcess
     pipe: Connection
     index: int
+    since: float | None = None  # when it began with its item
+    exceeded: str | None = None
 
 
 def usable_cores() -> int:
@@ -66,9 +108,10 @@ def usable_cores() -> int:
 
 def run_pool(
     make: Callable[[], Work[Item, Result]],
-    items: Sequence[Item],
+    items: Iterable[Item],
     jobs: int,
     progress: Callable[[int, float, float | None], None],
+    limits: Limits | None = None,
 ) -> Generator[Done[Result]]:
     """Run the work on every item; yield results in the order in which they come.
 
@@ -77,12 +120,15 @@ def run_pool(
     make : callable
         Called once in each worker, returns the work; must be picklable (a function of a module, or a
         `functools.partial` of one).
-    items : sequence
-        Picklable.
+    items : iterable
+        Picklable.  One is taken when a worker is free for it.  An iterator that has ended is asked again
+        after each result, which may have brought more to do.
     jobs : int
         Processes at a time, at least 1.
     progress : callable
         Called with an item's index, the seconds of it that are done, and of how many.
+    limits : Limits, optional
+        Of each item.
 
     Raises
     ------
@@ -91,9 +137,18 @@ def run_pool(
     """
     if jobs < 1:
         raise ConfigError(f"jobs {jobs}: give 1 or more")
+    limits = limits or Limits()
     context = get_context("spawn")  # fork would copy the threads' locks of onnxruntime
     slots: dict[Connection, _Slot[Item]] = {}
-    waiting = iter(enumerate(items))
+    waiting = iter(items)
+    n_taken = 0
+
+    def take() -> tuple[int, Item] | None:
+        nonlocal n_taken
+        for item in waiting:
+            n_taken += 1
+            return n_taken - 1, item
+        return None
 
     def start(index: int, item: Item) -> None:
         pipe, theirs = context.Pipe()
@@ -104,11 +159,15 @@ def run_pool(
         slots[pipe] = _Slot(process, pipe, index)
         _send(pipe, (index, item))
 
+    def fill() -> None:
+        while len(slots) < jobs and (following := take()) is not None:
+            start(*following)
+
     try:
-        for _ in range(min(jobs, len(items))):
-            start(*next(waiting))
+        fill()
         while slots:
-            ready = wait(list(slots))
+            ready = wait(list(slots), _patience(slots.values(), limits))
+            _kill_exceeding([slot for pipe, slot in slots.items() if pipe not in ready], limits)
             for pipe in [pipe for pipe in slots if pipe in ready]:
                 slot = slots[pipe]
                 try:
@@ -116,23 +175,29 @@ def run_pool(
                 except (EOFError, OSError):
                     del slots[pipe]
                     pipe.close()
-                    yield Done(slot.index, death=_cause_of_death(slot.process))
-                    if (following := next(waiting, None)) is not None:
-                        start(*following)
+                    death = slot.exceeded or _cause_of_death(slot.process)
+                    yield Done(slot.index, death=death, exceeded=slot.exceeded is not None)
+                    fill()
                     continue
                 if isinstance(message, Exception):
                     raise message
+                if isinstance(message, _Ready):
+                    slot.since = time.monotonic()
+                    continue
                 if isinstance(message, _Note):
                     progress(message.index, message.seconds, message.duration)
                     continue
+                slot.since = None
                 yield message  # first of all, so that whoever interrupts the next item finds this one counted
-                if (following := next(waiting, None)) is not None:
-                    slot.index = following[0]
+                # One that was killed just when it was done does nothing more.
+                if slot.exceeded is None and (following := take()) is not None:
+                    slot.index, slot.since = following[0], time.monotonic()
                     _send(pipe, following)
                 else:
                     del slots[pipe]
                     pipe.close()  # the worker's end of work
                     slot.process.join()
+                fill()
     finally:
         for slot in slots.values():
             slot.process.terminate()
@@ -140,6 +205,39 @@ def run_pool(
             slot.process.join(5)
             slot.process.kill()
             slot.pipe.close()
+
+
+def _patience(slots: Iterable[_Slot[Item]], limits: Limits) -> float | None:
+    """Return how long nobody can exceed a limit, seconds; None if there are no limits."""
+    if limits.memory_mb is not None:
+        return _LOOK_S
+    if limits.seconds is None:
+        return None
+    now = time.monotonic()
+    left = [slot.since + limits.seconds - now for slot in slots if slot.since is not None]
+    return max(0.0, min(left)) if left else None
+
+
+def _kill_exceeding(slots: Iterable[_Slot[Item]], limits: Limits) -> None:
+    """Kill workers beyond a limit; their pipes close, by which they are found."""
+    for slot in slots:
+        if slot.since is None or slot.exceeded is not None:
+            continue
+        if limits.seconds is not None and time.monotonic() - slot.since >= limits.seconds:
+            slot.exceeded = f"it took longer than {limits.seconds:g} s, the limit of time"
+        elif limits.memory_mb is not None and (_resident_mb(slot.process.pid) or 0.0) > limits.memory_mb:
+            slot.exceeded = f"it took more than {limits.memory_mb:g} MB, the limit of memory"
+        if slot.exceeded is not None:
+            slot.process.kill()
+
+
+def _resident_mb(pid: int | None) -> float | None:
+    """Return what a process holds in memory, MB; None if the system does not tell, or it has ended."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    except (OSError, ValueError, IndexError, AttributeError):
+        return None
 
 
 def ignore_interrupts() -> None:
@@ -153,12 +251,14 @@ def _serve(pipe: Connection, make: Callable[[], Work[Item, Result]]) -> None:
     """Serve items until the parent closes its end."""
     ignore_interrupts()
     signal.signal(signal.SIGTERM, _leave)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
             work = make()
         except Exception as err:
             pipe.send(err)
             return
+        pipe.send(_Ready())
         while True:
             index, item = pipe.recv()
 
@@ -166,6 +266,14 @@ def _serve(pipe: Connection, make: Callable[[], Work[Item, Result]]) -> None:
                 pipe.send(_Note(index, seconds, duration))
 
             pipe.send(Done(index, work(item, note)))
+
+
+def _end_with_parent() -> None:
+    """End this process as soon as its parent is gone, however that went: nobody waits for its results."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _leave(signum: int, frame: FrameType | None) -> None:

@@ -107,7 +107,12 @@ class Posteriors:
         if not 0 <= start <= end:
             raise AnnotationError(f"crop from {start} to {end} s: times must satisfy 0 <= start <= end")
         first = min(len(self), int(start / self.hop_s + 1e-6))
-        last = max(first, min(len(self), int(np.ceil(end / self.hop_s - 1e-6))))
+        return self.frames(first, int(np.ceil(end / self.hop_s - 1e-6)))
+
+    def frames(self, first: int, last: int | None) -> Posteriors:
+        """Keep the cells from `first` on, and before `last`; time 0 moves to the first one's start."""
+        first = min(len(self), first)
+        last = len(self) if last is None else max(first, min(len(self), last))
         ratio = self.speech_to_music_db
         seconds = (last - first) * self.hop_s
         if last == len(self) and last > first:

@@ -65,14 +65,18 @@ class Signal:
         """Length of what was read so far."""
         return self.n_samples / self.sample_rate
 
-    def frames(self, front_end: FrontEnd) -> Iterator[FloatArray]:
-        """Read the signal at the front end's rate; yield its log-mel frames, shape=(n_mels, n) each.
+    def frames(self, front_end: FrontEnd, first: int = 0) -> Iterator[FloatArray]:
+        """Read the signal at the front end's rate; yield log-mel frames from `first` on, (n_mels, n) each.
 
-        The frames are the same, bit for bit, however the signal is cut.
+        The frames are the same, bit for bit, however the signal is cut, and wherever one begins.
         """
-        mel = MelStream(front_end)
-        yield from map(mel.push, self.at(front_end.sample_rate))
-        yield mel.flush()
+        mel = MelStream(front_end, first)
+        unwanted = first - mel.first
+        for piece in self.at(front_end.sample_rate):
+            frames = mel.push(piece)
+            yield frames[:, unwanted:]
+            unwanted -= min(unwanted, frames.shape[1])
+        yield mel.flush()[:, unwanted:]
 
     def at(self, sample_rate: int) -> Iterator[FloatArray]:
         """Read the signal at a rate; yield pieces that are the same, bit for bit, however it is cut."""

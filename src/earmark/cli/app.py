@@ -22,6 +22,7 @@ from earmark.errors import ConfigError, EarmarkError, ModelError
 
 COMMANDS = {
     "detect": "Mark speech and music in recordings.",
+    "batch": "Mark any number of recordings: archives, object stores, clusters.",
     "embed": "Turn recordings into embeddings, for classifiers of one's own.",
     "fit": "Learn to tell classes of your own apart. [dim]Needs the extra 'train'.[/dim]",
     "classify": "Tell which of your own classes recordings are of, or mark them along each.",
@@ -38,7 +39,11 @@ COMMANDS = {
 _EXTRAS = {
     **dict.fromkeys(("torch", "onnx", "onnxscript", "h5py", "pyworld", "pkg_resources", "tomli"), "train"),
     **dict.fromkeys(("sklearn", "matplotlib"), "train"),
-    "pyarrow": "batch",
+    **dict.fromkeys(("pyarrow", "fsspec"), "batch"),
+    "distributed": "dask",
+    "dask": "dask",
+    "ray": "ray",
+    "pyspark": "spark",
 }
 
 # Newer releases of Typer carry a click of their own, older ones import it: this names either's class.

@@ -1,183 +1,239 @@
-"""Running jobs and telling how they go: what `earmark detect` prints while and after it works."""
+"""`earmark batch`: mark any number of recordings, and tell how far that is."""
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
-from typing import Protocol, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from earmark.detector import Detector
-from earmark.errors import EarmarkError
-from earmark.formats import dumps
-from earmark.jobs import Job, Record, Settings, run_jobs
-from earmark.progress import AudioProgress
-from earmark.terminal import Tally, make_console, print_error, print_warning, render
-from earmark.timeline import Timeline
+from earmark.cli.options import (
+    Gap,
+    MinDuration,
+    ModelName,
+    NoColor,
+    Quiet,
+    Release,
+    Smooth,
+    Threshold,
+    output_option,
+    running_option,
+)
 
-# Rows of the list of segments on a terminal; more are counted.
-_MAX_ROWS = 20
+if TYPE_CHECKING:
+    from earmark.batch.session import Running
 
 
-class Batch:
-    """Runs jobs and prints how they go, in the order of the jobs.
+class _Batches(TyperGroup):
+    """A group in which what is no command is a source: `batch SOURCE` is `batch run SOURCE`."""
 
-    Parameters
-    ----------
-    settings : Settings
-        For all jobs.
-    output : str or None
-        A folder, ``"-"`` for standard output, or None: timelines are drawn to be read.
-    names : sequence of str
-        Formats of the results.
-    quiet : bool
-        Print nothing but warnings and errors.
-    color : bool
-        Use colours where the terminal has them.
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        known = args[0] in self.commands
+        return super().resolve_command(ctx, args if known else ["run", *args])
 
-    Attributes
-    ----------
-    tally : Tally
-        What was done.
-    n_failed : int
-        Recordings that could not be done.
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        # An option before the source is one of `run`, too.
+        if args and args[0].startswith("-") and args[0] not in ("-h", "--help"):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(cls=_Batches, add_completion=False, rich_markup_mode="rich", no_args_is_help=True)
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the batch.", show_default=False)]
+EngineName = Annotated[
+    str, running_option("local, dask, ray or spark: who does the work.", "--engine", metavar="NAME")
+]
+Scheduler = Annotated[
+    str | None,
+    running_option("Of Dask, Ray or Spark, if it runs already; else one is started here.", metavar="ADDRESS"),
+]
+Workers = Annotated[
+    int | None,
+    running_option("Recordings at a time. [dim]\\[default: one per core][/dim]", "--jobs", "-j", metavar="N"),
+]
+TimeLimit = Annotated[
+    float | None, running_option("What a recording may take before it is given up, seconds.", metavar="S")
+]
+MemoryLimit = Annotated[
+    float | None, running_option("Memory a worker may take before it is ended, MB.", metavar="MB")
+]
+
+
+@app.callback()
+def batch() -> None:
+    """Mark any number of recordings; safe to stop at any instant, and to start again.
+
+    earmark batch SOURCE --out DIR is short for: earmark batch run SOURCE --out DIR.
     """
 
-    def __init__(
-        self, settings: Settings, output: str | None, names: Sequence[str], *, quiet: bool, color: bool
-    ) -> None:
-        self.tally = Tally()
-        self.n_failed = 0
-        self._output = output
-        self._names = names
-        self._settings = settings
-        self._quiet = quiet
-        self._color = color
-        self._console = make_console(color=color)
 
-    def run(self, todo: Sequence[Job], detector: Detector, processes: int) -> None:
-        """Do the jobs; a recording that fails is told and counted."""
-        with working(todo, show=not self._quiet, color=self._color) as progress:
-            records = run_jobs(
-                todo, self._settings, processes=processes, progress=progress.advance, detector=detector
-            )
-            with closing(records):
-                for job, record in in_order(todo, records, progress):
-                    with progress.hidden() if self._says(record) else nullcontext():
-                        self._tell(job, record)
-        if not self._quiet and self._output not in (None, "-") and (self.tally.files or self.tally.skipped):
-            self._console.print(self.tally.line(progress.elapsed), soft_wrap=True)
+@app.command()
+def run(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="Folder, pattern, list (.txt, .m3u), table (.csv) or prefix in an object store (s3://, gs://).",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path, output_option("Folder of the batch; one that was begun goes on.", "--out", "-o", metavar="DIR")
+    ],
+    results: Annotated[
+        str, output_option("json: a file for each recording; parquet: shards of many.", metavar="KIND")
+    ] = "json",
+    split: Annotated[
+        float | None,
+        running_option("Recordings longer than that are done in parts, by several workers.", metavar="HOURS"),
+    ] = None,
+    threshold: Threshold = None,
+    release: Release = None,
+    min_duration: MinDuration = None,
+    min_gap: Gap = None,
+    smooth: Smooth = None,
+    model: ModelName = "detector",
+    engine: EngineName = "local",
+    scheduler: Scheduler = None,
+    jobs: Workers = None,
+    timeout: TimeLimit = None,
+    memory: MemoryLimit = None,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Mark the recordings that a source names, or go on with those that are not done."""
+    from earmark.batch.session import begin_batch
+    from earmark.catalogue import load_model
+    from earmark.cli.batchrun import Display
+    from earmark.cli.marking import read_overrides
 
-    def _says(self, record: Record) -> bool:
-        """Tell whether there is anything to print about a record."""
-        return record.timeline is None or bool(record.timeline.warnings) or self._output in (None, "-")
-
-    def _tell(self, job: Job, record: Record) -> None:
-        if record.timeline is None:
-            self.n_failed += 1
-            print_error(f"{job.name}: {record.error}", color=self._color)
-            return
-        for warning in record.timeline.warnings:
-            print_warning(f"{job.name}: {warning}", color=self._color)
-        if self._output == "-":
-            self._write(record.timeline)
-        elif self._output is None and not self._quiet:
-            self._draw(job.name, record.timeline)
-        self.tally.add(record.timeline)
-
-    def _write(self, timeline: Timeline) -> None:
-        if sys.stdout is None:
-            raise EarmarkError("standard output is closed; give a folder: --output DIR")
-        (name,) = self._names
-        sys.stdout.buffer.write(dumps(timeline, name, **self._settings.write.get(name, {})).encode("utf-8"))
-        sys.stdout.buffer.flush()
-
-    def _draw(self, name: str, timeline: Timeline) -> None:
-        console = self._console
-        drawn = render(
-            timeline,
-            name,
-            width=console.width,
-            ascii_only=console.options.ascii_only,
-            max_rows=_MAX_ROWS if console.is_terminal else None,
+    changes = {
+        "threshold": threshold,
+        "release": release,
+        "min_duration": min_duration,
+        "min_gap": min_gap,
+        "smooth": smooth,
+    }
+    running = _running(engine, scheduler, jobs, timeout, memory)
+    overrides = read_overrides(changes, load_model(model).labels)
+    with Display(out, quiet=quiet, color=not no_color) as display:
+        begin_batch(
+            source,
+            out,
+            model,
+            overrides,
+            results,
+            None if split is None else 3600 * split,
+            running,
+            display,
         )
-        if self.tally.files:
-            console.print()
-        console.print(drawn, soft_wrap=True, end="")
 
 
-class AnyJob(Protocol):
-    """What is done with one recording."""
+@app.command()
+def retry(
+    folder: Folder,
+    engine: EngineName = "local",
+    scheduler: Scheduler = None,
+    jobs: Workers = None,
+    timeout: TimeLimit = None,
+    memory: MemoryLimit = None,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Do again what failed, and whatever else is not done."""
+    from earmark.batch.session import retry_batch
+    from earmark.cli.batchrun import Display
 
-    @property
-    def source(self) -> str: ...
-
-    @property
-    def name(self) -> str: ...
-
-
-class AnyRecord(Protocol):
-    """How that went."""
-
-    @property
-    def seconds(self) -> float: ...
-
-    @property
-    def error(self) -> str | None: ...
-
-    @property
-    def hopeless(self) -> bool: ...
+    running = _running(engine, scheduler, jobs, timeout, memory)
+    with Display(folder, quiet=quiet, color=not no_color) as display:
+        retry_batch(folder, running, display)
 
 
-_Job = TypeVar("_Job", bound=AnyJob)
-_Record = TypeVar("_Record", bound=AnyRecord)
+@app.command()
+def status(
+    folder: Folder,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Tell how far a batch is; also while it runs."""
+    from earmark.batch.status import status_lines, status_of
 
+    found = status_of(folder)
+    if as_json:
+        import json
 
-@contextmanager
-def working(todo: Sequence[AnyJob], *, show: bool, color: bool) -> Iterator[AudioProgress]:
-    """Show how jobs go; one that is interrupted tells how many are done."""
-    with AudioProgress([size_of(job.source) for job in todo], show=show, color=color) as progress:
-        try:
-            yield progress
-        except KeyboardInterrupt as err:
-            if len(todo) == 1:
-                raise
-            raise KeyboardInterrupt(f"{progress.finished} of {len(todo)} files are done") from err
-
-
-def end(n_failed: int, n_all: int, *, color: bool) -> None:
-    """End a command with its exit code; failures among several files are counted."""
-    if not n_failed:
+        typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
         return
-    if n_all > 1:
-        print_error(f"{n_failed} of {n_all} files failed", color=color)
-    raise typer.Exit(1)
+    from earmark.terminal import printable
+
+    for line in status_lines(found):
+        typer.echo(printable(line))
 
 
-def in_order(
-    todo: Sequence[_Job], records: Iterator[tuple[int, _Record]], progress: AudioProgress
-) -> Iterator[tuple[_Job, _Record]]:
-    """Hold records back until those of earlier jobs are there."""
-    held: dict[int, _Record] = {}
-    n_out = 0
-    for index, record in records:
-        progress.finish(index, record.seconds)
-        if record.hopeless:
-            for earlier in sorted(held):
-                yield todo[earlier], held[earlier]
-            raise EarmarkError(f"{todo[index].name}: {record.error}")
-        held[index] = record
-        while n_out in held:
-            yield todo[n_out], held.pop(n_out)
-            n_out += 1
+@app.command()
+def report(
+    folder: Folder,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--by",
+            metavar="NAME",
+            help="Column, or name in the pattern. [dim]\\[default: day, programme, station][/dim]",
+        ),
+    ] = None,
+    pattern: Annotated[
+        str | None,
+        typer.Option(
+            "--pattern", metavar="P", help="What paths tell, e.g. '{station}/{day}/{programme}-*.mp3'."
+        ),
+    ] = None,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="NAME",
+            help="csv, parquet or html; may be repeated. [dim]\\[default: csv and html][/dim]",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="DIR", help="Folder for it. [dim]\\[default: the batch's][/dim]"),
+    ] = None,
+) -> None:
+    """Sum up hours of speech, music and both, by day, programme, station or any column."""
+    from earmark.batch.page import make_page
+    from earmark.batch.report import make_report, write_csv, write_parquet
+    from earmark.errors import ConfigError
+    from earmark.files import atomic_write, make_folder
+
+    names = list(dict.fromkeys(formats or ("csv", "html")))
+    for name in names:
+        if name not in ("csv", "parquet", "html"):
+            raise ConfigError(f"--format {name}: give csv, parquet or html")
+    found = make_report(folder, by or (), pattern)
+    out = out or folder
+    make_folder(out)
+    for name in names:
+        path = out / f"report.{name}"
+        if name == "csv":
+            write_csv(found, path)
+        elif name == "parquet":
+            write_parquet(found, path)
+        else:
+            with atomic_write(path) as file:
+                file.write(make_page(found, f"What {folder.resolve().name} holds"))
+        typer.echo(f"wrote {path}")
 
 
-def size_of(source: str) -> float:
-    """Return the bytes of a file; 0 for what is none."""
-    try:
-        return float(os.path.getsize(source))
-    except OSError:
-        return 0.0
+def _running(
+    engine: str, scheduler: str | None, jobs: int | None, timeout: float | None, memory: float | None
+) -> Running:
+    from earmark.batch.engines import find_engine
+    from earmark.batch.session import Running
+    from earmark.cli.places import check_jobs
+    from earmark.pool import Limits
+
+    check_jobs(jobs)
+    return Running(find_engine(engine, jobs, scheduler), Limits(timeout, memory))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from earmark.cli import studies
+from earmark.cli import bench_batch, studies
 from earmark.cli.outcome import finish, status
 
 
@@ -272,5 +272,7 @@ def table(
     typer.echo(f"results are in {out}", err=True)
 
 
+app.command()(bench_batch.batch)
+app.command()(bench_batch.scale)
 for _study in (studies.separability, studies.transfer, studies.learned_features):
     app.command()(_study)

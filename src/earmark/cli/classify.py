@@ -93,7 +93,7 @@ def classify(
     check_jobs(jobs)
     # Imported late: they bring in numpy, the decoder and the network.
     from earmark.classifyjobs import ClassifyJob
-    from earmark.cli.batch import end
+    from earmark.cli.running import end
     from earmark.inputs import expand
     from earmark.pool import usable_cores
     from earmark.terminal import print_error
@@ -179,7 +179,7 @@ class _Rows:
     def run(self, jobs: Sequence[ClassifyJob], model: str, processes: int, *, quiet: bool) -> int:
         """Do the jobs; return how many failed."""
         from earmark.classifyjobs import run_classify_jobs
-        from earmark.cli.batch import in_order, working
+        from earmark.cli.running import in_order, working
         from earmark.terminal import Tally, print_error, print_warning
 
         file = self._file

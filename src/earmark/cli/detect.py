@@ -6,22 +6,23 @@ from typing import TYPE_CHECKING, Annotated
 
 from earmark.cli.options import (
     Columns,
+    Gap,
     Inputs,
     Jobs,
+    MinDuration,
+    ModelName,
     NoColor,
     Posteriors,
     Quiet,
+    Release,
     SkipExisting,
-    decoding_option,
+    Smooth,
+    Threshold,
     output_option,
-    running_option,
 )
 
 if TYPE_CHECKING:
     from earmark.catalogue import AnyModel
-
-_THRESHOLD = "A segment starts where the posterior reaches this, 0 to 1. For all labels, or one: speech=0.6."
-_RELEASE = "It goes on until the posterior falls below this. Moves with the threshold unless given."
 
 
 def detect(
@@ -42,18 +43,12 @@ def detect(
     columns: Columns = None,
     skip_existing: SkipExisting = False,
     posteriors: Posteriors = None,
-    threshold: Annotated[list[str] | None, decoding_option(_THRESHOLD, "P")] = None,
-    release: Annotated[list[str] | None, decoding_option(_RELEASE, "P")] = None,
-    min_duration: Annotated[
-        list[str] | None, decoding_option("Shorter segments are dropped, seconds.", "S")
-    ] = None,
-    min_gap: Annotated[list[str] | None, decoding_option("Shorter gaps are filled, seconds.", "S")] = None,
-    smooth: Annotated[
-        list[str] | None, decoding_option("Moving average over the posterior, seconds; 0 for none.", "S")
-    ] = None,
-    model: Annotated[
-        str, running_option("A model's name (see: earmark models), or an .onnx file.", metavar="NAME|PATH")
-    ] = "detector",
+    threshold: Threshold = None,
+    release: Release = None,
+    min_duration: MinDuration = None,
+    min_gap: Gap = None,
+    smooth: Smooth = None,
+    model: ModelName = "detector",
     jobs: Jobs = None,
     quiet: Quiet = False,
     no_color: NoColor = False,

@@ -66,7 +66,7 @@ def embed(
     check_jobs(jobs)
     suffix = _suffix(output, format)
     # Imported late: they bring in numpy, the decoder and the network.
-    from earmark.cli.batch import end
+    from earmark.cli.running import end
     from earmark.embedding import Embedder
     from earmark.embedjobs import EmbedSettings
     from earmark.inputs import expand
@@ -160,7 +160,7 @@ def _run(
     color: bool,
 ) -> int:
     """Do the jobs and tell how they go; return how many failed."""
-    from earmark.cli.batch import in_order, working
+    from earmark.cli.running import in_order, working
     from earmark.embedjobs import run_embed_jobs
     from earmark.terminal import Tally, make_console, print_error, print_warning
 

@@ -43,7 +43,7 @@ def mark(
     """
     names = _check(output, formats, columns, skip_existing, posteriors, jobs, quiet)
     # Imported late: they bring in numpy, the decoder and the network.
-    from earmark.cli.batch import Batch, end
+    from earmark.cli.running import Batch, end
     from earmark.detector import Detector
     from earmark.inputs import expand
     from earmark.jobs import Settings
@@ -51,7 +51,7 @@ def mark(
     from earmark.terminal import print_error
 
     loaded = load(model)
-    detector = Detector(loaded, _overrides(changes, loaded.labels))
+    detector = Detector(loaded, read_overrides(changes, loaded.labels))
     options: dict[str, dict[str, Any]] = {"json": {"model": (loaded.card.name, loaded.card.version)}}
     if columns is not None:
         options["csv"] = {"columns": [name.strip() for name in columns.split(",")]}
@@ -114,7 +114,7 @@ def _check(
     return names
 
 
-def _overrides(
+def read_overrides(
     changes: Mapping[str, Sequence[str] | None], labels: Sequence[str]
 ) -> dict[str, dict[str, float]]:
     """Return what the options change, by label; what is given for one label goes before what is for all."""

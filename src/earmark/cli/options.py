@@ -45,3 +45,16 @@ Jobs = Annotated[
 ]
 Quiet = Annotated[bool, running_option("Print nothing but warnings and errors.", "--quiet", "-q")]
 NoColor = Annotated[bool, running_option("No colours; so does the variable NO_COLOR.", "--no-color")]
+
+_THRESHOLD = "A segment starts where the posterior reaches this, 0 to 1. For all labels, or one: speech=0.6."
+_RELEASE = "It goes on until the posterior falls below this. Moves with the threshold unless given."
+_SMOOTH = "Moving average over the posterior, seconds; 0 for none."
+
+Threshold = Annotated[list[str] | None, decoding_option(_THRESHOLD, "P")]
+Release = Annotated[list[str] | None, decoding_option(_RELEASE, "P")]
+MinDuration = Annotated[list[str] | None, decoding_option("Shorter segments are dropped, seconds.", "S")]
+Gap = Annotated[list[str] | None, decoding_option("Shorter gaps are filled, seconds.", "S")]
+Smooth = Annotated[list[str] | None, decoding_option(_SMOOTH, "S")]
+ModelName = Annotated[
+    str, running_option("A model's name (see: earmark models), or an .onnx file.", metavar="NAME|PATH")
+]

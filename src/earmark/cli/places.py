@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from earmark.errors import ConfigError, EarmarkError
+from earmark.errors import ConfigError
+from earmark.files import make_folder
 
 if TYPE_CHECKING:
     from earmark.inputs import Input
@@ -18,14 +17,7 @@ if TYPE_CHECKING:
 def make_folders(folders: Iterable[Path]) -> None:
     """Make the folders of the results, or say that they cannot be written, before hours of work."""
     for folder in folders:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if not os.access(folder, os.W_OK):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        except OSError as err:
-            raise EarmarkError(
-                f"'{folder}' cannot be written: {err.strerror}; choose another folder"
-            ) from err
+        make_folder(folder)
 
 
 def check_jobs(jobs: int | None) -> None:

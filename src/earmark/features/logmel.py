@@ -101,9 +101,23 @@ class MelStream:
     """Log-mel energies of a signal that arrives in blocks of any size.
 
     The frames are the same, bit for bit, however the signal is cut.
+
+    Parameters
+    ----------
+    front_end : FrontEnd
+        Constants; by default the detector's.
+    least : int
+        Frames before this one are not wanted: of those, most cost nothing, and some may come all the same
+        (see `first`).
+
+    Attributes
+    ----------
+    first : int
+        The first frame that comes.
     """
 
     front_end: FrontEnd = field(default_factory=FrontEnd)
+    least: int = 0
 
     def __post_init__(self) -> None:
         f = self.front_end
@@ -115,9 +129,13 @@ class MelStream:
             mel_filters(f.sample_rate, f.n_fft, f.n_mels, f.fmin, f.fmax).T / np.sum(self._window**2)
         )
         lead = (f.n_fft - f.hop_length) // 2
-        self._pending = np.zeros(lead, np.float32)
+        # Frames are transformed in whole groups, which lie where they would without a beginning.
+        groups = self.least // _FRAMES_PER_BLOCK
+        self.first = groups * _FRAMES_PER_BLOCK
+        self._unwanted = self.first * f.hop_length - lead if self.first else 0  # samples still to be left out
+        self._pending = np.zeros(0 if self.first else lead, np.float32)
         self._n_samples = 0
-        self._n_frames = 0
+        self._n_frames = self.first
 
     def push(self, samples: FloatArray) -> FloatArray:
         """Take more samples, float32, shape=(n,); return the frames they complete, (n_mels, n_frames)."""
@@ -126,7 +144,9 @@ class MelStream:
                 f"got samples of shape {samples.shape}; give one mono channel, shape (n_samples,)"
             )
         self._n_samples += len(samples)
-        self._pending = np.concatenate([self._pending, samples])
+        left_out = min(self._unwanted, len(samples))
+        self._unwanted -= left_out
+        self._pending = np.concatenate([self._pending, samples[left_out:]])
         # Whole groups only: a frame's value must not depend on how many are transformed with it.
         f = self.front_end
         ready = max(0, (len(self._pending) - f.n_fft) // f.hop_length + 1)
@@ -135,7 +155,7 @@ class MelStream:
     def flush(self) -> FloatArray:
         """Return the remaining frames; the signal is taken as silent after its end."""
         f = self.front_end
-        remaining = f.grid.n_frames(self._n_samples) - self._n_frames
+        remaining = max(0, f.grid.n_frames(self._n_samples) - self._n_frames)
         needed = max(0, (remaining - 1) * f.hop_length + f.n_fft)
         self._pending = np.concatenate(
             [self._pending, np.zeros(max(0, needed - len(self._pending)), np.float32)]

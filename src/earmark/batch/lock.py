@@ -1,0 +1,80 @@
+"""One run at a time in a folder: a lock that the system lets go however its holder ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from earmark.errors import ConfigError, EarmarkError
+
+_NAME = "batch.lock"
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder.
+
+    Raises
+    ------
+    ConfigError
+        If another run holds it.
+    EarmarkError
+        If it cannot be written.
+    """
+    try:
+        handle = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as err:
+        raise EarmarkError(f"'{folder}' cannot be written: {err.strerror}; choose another folder") from err
+    try:
+        if not _take(handle):
+            raise ConfigError(
+                f"another run is at work in '{folder}' ({holder(folder)}); wait for its end, stop it, "
+                "or choose another folder"
+            )
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def is_locked(folder: Path) -> bool:
+    """Tell whether a run is at work in a folder."""
+    try:
+        handle = os.open(folder / _NAME, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return not _take(handle)
+    finally:
+        os.close(handle)
+
+
+def holder(folder: Path) -> str:
+    """Return who held the lock last."""
+    try:
+        who = json.loads((folder / _NAME).read_text(encoding="utf-8"))
+        return f"process {who['pid']} on {who['host']}"
+    except (OSError, ValueError, KeyError):
+        return "unknown"
+
+
+def _take(handle: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            os.lseek(handle, 1 << 20, os.SEEK_SET)  # beyond what is read
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except OSError:
+        return False

@@ -1,0 +1,126 @@
+"""What `earmark batch` costs and stands: its speed on one and two cores, what it adds, its memory, kills."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from earmark.bench import signals
+from earmark.bench.kills import kill_batch
+from earmark.bench.report import Figure, Goal
+from earmark.bench.speed import run_python
+from earmark.errors import ConfigError
+
+_FILE_S = 60
+
+
+def measure_batch(
+    model: str,
+    *,
+    files: int,
+    hours: float,
+    mixed: int,
+    kills: int,
+    seed: int = 0,
+    repeats: int = 3,
+    tell: Callable[[str], None],
+) -> tuple[list[Figure], dict[str, Any]]:
+    """Measure everything.
+
+    Parameters
+    ----------
+    model : str
+        Name or path.
+    files : int
+        One-minute recordings, to measure speed and overhead; at least 4.
+    hours : float
+        Length of the long recording; 0 leaves it out.
+    mixed : int
+        Recordings of the batch that is killed.
+    kills : int
+        How often; 0 leaves it out.
+    seed : int
+        Another one kills at other moments.
+    repeats : int
+        Runs of each measurement of speed, of which the fastest counts.
+    tell : callable
+        Told what is being done.
+
+    Returns
+    -------
+    figures : list of Figure
+    details : dict
+
+    Raises
+    ------
+    ConfigError
+        If an amount is out of range.
+    """
+    if files < 4 or repeats < 1 or min(hours, kills) < 0:
+        raise ConfigError(f"files {files}, repeats {repeats}, hours {hours}, kills {kills}: give more")
+    figures: list[Figure] = []
+    details: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="earmark-") as name:
+        folder = Path(name)
+        tell("making recordings")
+        piece = signals.encode(folder / "minute.mp3", signals.MP3, signals.material(_FILE_S))
+        for i in range(files):
+            (folder / "minutes").mkdir(exist_ok=True)
+            shutil.copy(piece, folder / "minutes" / f"{i:05d}.mp3")
+        runs: dict[str, dict[str, float]] = {}
+        for _ in range(repeats):  # in turn, so that all meet the same machine
+            for kind, jobs in (("bare", 0), ("one", 1), ("two", 2)):
+                tell(f"{files} recordings of a minute: {kind}")
+                found = _run(folder, "minutes", model, jobs)
+                if kind not in runs or found["wall_s"] < runs[kind]["wall_s"]:
+                    runs[kind] = found
+        each = {kind: run["wall_s"] / run["n"] for kind, run in runs.items()}
+        group = f"{files} recordings of a minute"
+        figures += [
+            Figure(group, "one worker", 1 / each["one"], "files/s"),
+            Figure(group, "two workers", 1 / each["two"], "files/s"),
+            Figure(group, "two over one", each["one"] / each["two"], "", Goal(1.85)),
+            Figure(group, "added to the bare work", each["one"] / each["bare"] - 1, "%", Goal(0.05, False)),
+            Figure(group, "cost", 3600 * runs["one"]["cpu_s"] / runs["one"]["audio_s"], "CPU s/h"),
+        ]
+        details["runs"] = runs
+        if hours:
+            tell(f"a recording of {hours:g} h")
+            (folder / "long").mkdir()
+            # With a second, short one: the first that a worker does is its start, and does not count.
+            shutil.copy(piece, folder / "long" / "0.mp3")
+            signals.join(folder / "long" / "1.mp3", piece, round(3600 * hours / _FILE_S))
+            long = _run(folder, "long", model, 1)
+            figures.append(
+                Figure(f"{hours:g} h in one file", "peak memory", long["peak_mb"], "MB", Goal(250, False))
+            )
+            details["long"] = long
+        if kills:
+            found = kill_batch(folder / "killed", mixed, kills, model, seed=seed, tell=tell)
+            group = f"{mixed} mixed recordings, killed {found.n_kills} times"
+            figures += [
+                Figure(group, "with one right record", found.n_right / found.n_files, "%", Goal(1.0)),
+                Figure(group, "done twice", float(found.n_redone), "", Goal(0.0, False)),
+                Figure(group, "processes and files left over", float(found.n_left), "", Goal(0.0, False)),
+            ]
+            details["killed"] = asdict(found)
+    return figures, details
+
+
+def _run(folder: Path, source: str, model: str, jobs: int) -> dict[str, float]:
+    shutil.rmtree(folder / "out", ignore_errors=True)
+    arguments = [
+        "-m",
+        "earmark.bench.batchworker",
+        str(folder / source),
+        str(folder / "out"),
+        model,
+        str(jobs),
+    ]
+    found: dict[str, float] = json.loads(run_python(arguments))
+    return found
