@@ -46,6 +46,7 @@ FLOORS = [
         "progress",
         "modelfile",
         "decode",
+        "tracks",
         "likeliest",
         "course",
         "windows",
