@@ -55,7 +55,7 @@ FLOORS = [
     },
     {"model", "patchnet", "cells", "patchmodel", "chunkmodel", "classifier", "catalogue", "embedding"},
     {"chains", "detector", "classrows", "evaluation", "datasets"},
-    {"jobs", "parquetfile", "embedjobs", "classifyjobs", "train", "__init__"},
+    {"live", "jobs", "parquetfile", "embedjobs", "classifyjobs", "train", "__init__"},
     {"bench"},
     {"cli", "__main__"},
 ]

@@ -10,7 +10,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
@@ -27,18 +27,19 @@ def is_url(source: str) -> bool:
     return bool(_SCHEME.match(source)) and not os.path.exists(source)
 
 
-def split_url(url: str) -> SplitResult:
-    """Take an http(s) address apart.
+def split_url(url: str, schemes: Sequence[str] = ("http", "https")) -> SplitResult:
+    """Take an address apart.
 
     Raises
     ------
     AudioError
-        If it has another scheme.
+        If its scheme is none of those allowed.
     """
     parts = urlsplit(url)
-    if parts.scheme.lower() not in ("http", "https"):
+    if parts.scheme.lower() not in schemes:
+        *others, last = (f"{scheme}://" for scheme in schemes)
         raise AudioError(
-            f"'{url}': addresses may start with http:// or https://, not {parts.scheme}://; "
+            f"'{url}': addresses may start with {', '.join(others)} or {last}, not {parts.scheme}://; "
             "download the recording and give the file"
         )
     return parts
@@ -92,8 +93,8 @@ def open_binary(source: str | os.PathLike[str] | BinaryIO, resources: ExitStack)
         ) from err
 
 
-def peek(name: str, file: BinaryIO) -> tuple[bytes, BinaryIO]:
-    """Return the first bytes of a file, at most 64 KiB, and a file that still starts with them.
+def peek(name: str, file: BinaryIO, n_bytes: int = _HEAD_BYTES) -> tuple[bytes, BinaryIO]:
+    """Return the first bytes of a file, at most `n_bytes`, and a file that still starts with them.
 
     Raises
     ------
@@ -103,7 +104,7 @@ def peek(name: str, file: BinaryIO) -> tuple[bytes, BinaryIO]:
     try:
         seekable = file.seekable() if hasattr(file, "seekable") else False
         start = file.tell() if seekable else 0
-        head = file.read(_HEAD_BYTES)
+        head = file.read(n_bytes)
         if seekable:
             file.seek(start)
     except (OSError, ValueError) as err:

@@ -101,9 +101,18 @@ class MelStream:
     """Log-mel energies of a signal that arrives in blocks of any size.
 
     The frames are the same, bit for bit, however the signal is cut.
+
+    Parameters
+    ----------
+    front_end : FrontEnd
+        Constants; by default the detector's.
+    group : int
+        Frames transformed, and so given out, at a time; fewer come sooner and cost more, and differ in
+        their last bits.
     """
 
     front_end: FrontEnd = field(default_factory=FrontEnd)
+    group: int = _FRAMES_PER_BLOCK
 
     def __post_init__(self) -> None:
         f = self.front_end
@@ -130,7 +139,7 @@ class MelStream:
         # Whole groups only: a frame's value must not depend on how many are transformed with it.
         f = self.front_end
         ready = max(0, (len(self._pending) - f.n_fft) // f.hop_length + 1)
-        return self._transform(ready - ready % _FRAMES_PER_BLOCK)
+        return self._transform(ready - ready % self.group)
 
     def flush(self) -> FloatArray:
         """Return the remaining frames; the signal is taken as silent after its end."""
@@ -150,9 +159,9 @@ class MelStream:
             if n_frames
             else None
         )
-        for start in range(0, n_frames, _FRAMES_PER_BLOCK):
+        for start in range(0, n_frames, self.group):
             assert frames is not None
-            block = frames[start : min(start + _FRAMES_PER_BLOCK, n_frames)] * self._window
+            block = frames[start : min(start + self.group, n_frames)] * self._window
             spectrum = np.fft.rfft(block, axis=1)
             power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32, copy=False)
             apply_filters(power, self._filters, out[start : start + len(block)])
