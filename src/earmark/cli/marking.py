@@ -51,7 +51,7 @@ def mark(
     from earmark.terminal import print_error
 
     loaded = load(model)
-    detector = Detector(loaded, _overrides(changes, loaded.labels))
+    detector = Detector(loaded, overrides(changes, loaded.labels))
     options: dict[str, dict[str, Any]] = {"json": {"model": (loaded.card.name, loaded.card.version)}}
     if columns is not None:
         options["csv"] = {"columns": [name.strip() for name in columns.split(",")]}
@@ -114,11 +114,11 @@ def _check(
     return names
 
 
-def _overrides(
+def overrides(
     changes: Mapping[str, Sequence[str] | None], labels: Sequence[str]
 ) -> dict[str, dict[str, float]]:
     """Return what the options change, by label; what is given for one label goes before what is for all."""
-    overrides: dict[str, dict[str, float]] = {label: {} for label in labels}
+    found: dict[str, dict[str, float]] = {label: {} for label in labels}
     for name, texts in changes.items():
         option = f"--{name.replace('_', '-')}"
         for text in sorted(texts or (), key=lambda text: "=" in text):
@@ -134,8 +134,8 @@ def _overrides(
                     f"{option} {text}: give a number, or LABEL=NUMBER ({option} speech=0.5)"
                 ) from err
             for changed in (label,) if equals else labels:
-                overrides[changed][name] = value
-    return overrides
+                found[changed][name] = value
+    return found
 
 
 def _plan(
