@@ -74,7 +74,7 @@ def measure(mode: str, path: str | Path, model: str, repeats: int = 1) -> Run:
     """
     runs = []
     for _ in range(repeats):
-        out = _python(["-m", "earmark.bench.worker", mode, str(path), model])
+        out = run_python(["-m", "earmark.bench.worker", mode, str(path), model])
         runs.append(Run(**json.loads(out)))
     best = min(runs, key=lambda run: run.cpu_s)
     if not best.audio_s:
@@ -93,11 +93,11 @@ def first_result_cpu_s(path: str | Path, model: str, repeats: int = 3) -> float:
         If the process fails, or ends without a result.
     """
     arguments = ["-c", _START, "detect", str(path), "--model", model, "--output", "-", "--format", "csv"]
-    _python(arguments)
+    run_python(arguments)
     spent = []
     for _ in range(repeats):
         before = _children_cpu_s()
-        out = _python(arguments)
+        out = run_python(arguments)
         spent.append(_children_cpu_s() - before)
         if not out.strip():
             raise EarmarkError(f"'earmark detect {path}' wrote no result, so its start cannot be measured")
@@ -206,8 +206,14 @@ def _memory(
     return figures, {name: asdict(run) for name, run in runs.items()}
 
 
-def _python(arguments: Sequence[str]) -> str:
-    """Run this interpreter with one thread; return what it wrote to standard output."""
+def run_python(arguments: Sequence[str]) -> str:
+    """Run this interpreter with one thread; return what it wrote to standard output.
+
+    Raises
+    ------
+    EarmarkError
+        If it fails; the message holds the last line it wrote.
+    """
     environment = {**os.environ, **dict.fromkeys(_THREADS, "1")}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run(

@@ -175,7 +175,7 @@ class _Outlets:
     def row(self, row: Row) -> None:
         for take in self._rows:
             take(row)
-        if self._watermark is not None and row.event in ("lost", "stopped"):
+        if self._watermark is not None:
             self._watermark.write(row.time, now=True)
 
     def sound(self, samples: npt.NDArray[np.float32]) -> None:

@@ -157,6 +157,7 @@ class Hearing:
             for label, lane in self._lanes.items()
             for each in lane.turn([s for s in known if s.label == label], upto, at_end)
         ]
+        told.sort(key=lambda each: each.start if each.end is None else each.end)
         told += [
             Told("segment", s.label, s.start, s.end, s.confidence, s.speech_to_music_db) for s in certain
         ]

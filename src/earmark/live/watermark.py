@@ -8,7 +8,7 @@ from pathlib import Path
 from earmark.errors import EarmarkError
 from earmark.files import atomic_write
 
-_EVERY_S = 10.0
+_EVERY_S = 5.0
 
 
 class Watermark:
@@ -32,8 +32,8 @@ class Watermark:
             return None
 
     def write(self, time: float, *, now: bool = False) -> None:
-        """Note a moment, every ten seconds or `now`; a disk that is full is told by others."""
-        if not now and abs(time - self._written) < _EVERY_S:
+        """Note a moment, every few seconds or `now`; a disk that is full is told by others."""
+        if time <= self._written or (not now and time - self._written < _EVERY_S):
             return
         self._written = time
         try:
