@@ -593,3 +593,28 @@ def test_after_a_kill_the_rows_are_whole_and_the_time_without_is_a_gap(
         parse_time(t) for t in (rows[1]["time"], rows[2]["start"], rows[2]["end"], rows[3]["time"])
     )
     assert last - 1 < gap < end <= again
+
+
+# -- the benchmark -----------------------------------------------------------------------------------------
+
+
+def test_the_benchmark_compares_with_detect(tiny_model_path: Path, tmp_path: Path, tone: Tone) -> None:
+    write_audio(tmp_path / "show.wav", tone(4, 400, start=0.5, end=2.5), RATE)
+    out = tmp_path / "out.json"
+    arguments = ["--minutes", "0.1", "--hours", "0.02", "--model", tiny_model_path, "--out", out]
+    assert run(["bench", "listen", *map(str, [tmp_path / "show.wav", *arguments])]) == 0
+    report = json.loads(out.read_text())
+    figures = {f"{f['group']}: {f['name']}": f["value"] for f in report["figures"]}
+    for pace in ("paced", "fast"):
+        assert figures[f"{pace}: sound not heard"] == 0
+        assert figures[f"{pace}: gaps"] == 0
+        assert figures[f"{pace}: segments as of detect"] == 1
+    assert figures["changes: of detect: told at all"] == 1
+    assert figures["told at once as detect: speech"] > 0.98
+    assert 1.0 <= figures["changes: sound needed: median"] <= 1.35
+    assert [change["event"] for change in report["details"]["changes"]] == ["start", "end"] * 2
+
+
+def test_the_benchmark_refuses_nothing_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "listen", "--minutes", "0", "--hours", "0"]) == 2
+    assert "give 0 or more, and one above 0" in capsys.readouterr().err

@@ -1,9 +1,9 @@
-"""Listening measured in a process of its own: ``python -m earmark.bench.listenworker PCM SECONDS PACE MODEL``.
+"""Listening in a process of its own: ``python -m earmark.bench.listenworker PCM SECONDS PACE MODEL``.
 
-PCM is a file of float32 samples at the model's rate, gone through again and again for so many seconds, at its
-own pace (``paced``) or as fast as it goes (``fast``).  A thread writes it into a pipe, as 16-bit samples, and
-listening reads that as any other.  Writes one line of JSON to standard output: the rows with the time at which
-they came, all in seconds since the first sample, what was heard, and what it cost.
+PCM is a file of float32 samples at the model's rate, gone through again and again for so many seconds,
+at its own pace (``paced``) or as fast as it goes (``fast``).  A thread writes it into a pipe, as 16-bit
+samples, and listening reads that as any other.  Writes one line of JSON to standard output: the rows with
+the time at which they came, all in seconds since the first sample, what was heard, and what it cost.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def main(path: str, seconds: str, pace: str, model_name: str) -> None:
     access = Source.parse("-", Pcm(rate, "s16le", 1)).access
     reader, writer = os.pipe()
     player = _Player(writer, pcm, rate, float(seconds), pace == "paced")
-    rows: list[tuple[float, Row]] = []
+    rows: list[tuple[float, float, Row]] = []
     warm_mb = 0.0
     n_heard = 0
 
@@ -93,14 +93,14 @@ def main(path: str, seconds: str, pace: str, model_name: str) -> None:
             hearing,
             clock,
             rate,
-            to_row=lambda row: rows.append((time.time(), row)),
+            to_row=lambda row: rows.append((time.time(), hearing.heard, row)),
             to_sound=count,
         )
         listening.run()
     if listening.problem is not None:
         raise ConfigError(listening.problem)
     result = {
-        "rows": [_row(at - player.began, row, player.began) for at, row in rows],
+        "rows": [_row(at - player.began, sound, row, player.began) for at, sound, row in rows],
         "heard_s": n_heard / rate,
         "cpu_s": time.process_time() - cpu,
         "wall_s": time.perf_counter() - wall,
@@ -110,10 +110,16 @@ def main(path: str, seconds: str, pace: str, model_name: str) -> None:
     sys.stdout.write(json.dumps(result) + "\n")
 
 
-def _row(came: float, row: Row, zero: float) -> dict[str, Any]:
-    times = {"start": row.start, "end": row.end, "time": row.time}
-    found = {name: None if time is None else round(time - zero, 4) for name, time in times.items()}
-    return {"came": came, "event": row.event, "label": row.label, "heard": row.heard, **found}
+def _row(came: float, sound: float, row: Row, zero: float) -> dict[str, Any]:
+    """Return what a row says, when it came, and how much sound had been heard by then."""
+    return {
+        "event": row.event,
+        "label": row.label,
+        "heard": row.heard,
+        "time": round(row.time - zero, 4),
+        "came": came,
+        "sound": sound,
+    }
 
 
 if __name__ == "__main__":

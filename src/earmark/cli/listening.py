@@ -99,7 +99,7 @@ def listen_to(
         )
         is_live = began is None and not source.is_recording and feed.duration is None
         clock = WallClock(time.time() if began is None else began, live=is_live)
-        outlets.begin(is_live)
+        outlets.begin(clock)
         listening = Listening(
             feed,
             hearing,
@@ -163,12 +163,11 @@ class _Outlets:
             self._sounds.append(view.sound)
             self._clocks.append(view.update)
 
-    def begin(self, is_live: bool) -> None:
+    def begin(self, clock: WallClock) -> None:
         """Tell what was missed since an earlier run, if it is now that counts."""
-        if self._watermark is None or not is_live:
+        if not clock.live:
             self._watermark = None
-            return
-        until, now = self._watermark.read(), time.time()
+        until, now = self._watermark.read() if self._watermark is not None else None, clock.time(0.0)
         if until is not None and until < now:
             self.row(Row("gap", now, None, until, now, note="nobody listened"))
 
