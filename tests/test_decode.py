@@ -250,10 +250,12 @@ def test_decoding_agrees_with_the_slow_twin_however_it_is_cut(
     for a, b in zip(found, wanted, strict=True):
         assert a.confidence == pytest.approx(b.confidence)
         assert a.speech_to_music_db == pytest.approx(b.speech_to_music_db)
-    decoder = StreamDecoder(p.labels, HOP, options)
-    blocks = zip(np.split(p.values, cuts), np.split(p.speech_to_music_db, cuts), strict=True)  # type: ignore[arg-type]
-    emitted = [segment for values, ratio in blocks for segment in decoder.push(values, ratio)]
-    assert (*emitted, *decoder.flush(p.duration)) == found
+    for prompt in (False, True):
+        decoder = StreamDecoder(p.labels, HOP, options, prompt=prompt)
+        blocks = zip(np.split(p.values, cuts), np.split(p.speech_to_music_db, cuts), strict=True)  # type: ignore[arg-type]
+        emitted = [segment for values, ratio in blocks for segment in decoder.push(values, ratio)]
+        emitted += decoder.flush(p.duration)
+        assert tuple(sorted(emitted) if prompt else emitted) == found
 
 
 @settings(max_examples=30, deadline=None)
@@ -294,7 +296,8 @@ def test_segments_come_sorted_so_a_long_one_holds_back_later_ones() -> None:
 
 
 def test_a_segment_waits_for_the_music_it_shares_frames_with() -> None:
-    decoder = StreamDecoder(("speech", "music"), HOP, {"speech": RAW, "music": RAW})
+    options = {"speech": RAW, "music": replace(RAW, min_duration=0.3)}
+    decoder = StreamDecoder(("speech", "music"), HOP, options)
     ratio = np.array([8, 8, 4, 4], np.float32)
     assert decoder.push(np.array([[1, 0], [1, 1], [0, 1], [0, 1]], np.float32), ratio) == []
     assert [s.speech_to_music_db for s in decoder.push(np.zeros((1, 2), np.float32), ratio[:1])] == [8.0, 8.0]
@@ -315,6 +318,36 @@ def test_segments_given_out_are_not_kept() -> None:
     for _ in range(200):
         block = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
         given_out += len(decoder.push(block, np.zeros(4, np.float32)))
-    held = sum(len(track.recent) for track in decoder._tracks.values()) + len(decoder._waiting)
+    held = sum(len(list(track.spans())) for track in decoder._tracks.values())
     assert given_out >= 396
     assert held <= 6
+
+
+def test_a_prompt_decoder_does_not_wait_for_what_goes_on() -> None:
+    options = {"speech": RAW, "music": replace(RAW, min_duration=0.2, min_gap=0.2)}
+    decoder = StreamDecoder(("speech", "music"), HOP, options, prompt=True)
+    ratio = np.array([2, 4, 6, 8], np.float32)
+    assert decoder.push(np.array([[0, 1], [0, 1], [0, 1], [1, 1]], np.float32), ratio) == []
+    # What the music and the speech share counts for the music, too, long after the speech is out.
+    assert decoder.push(np.array([[1, 1], [0, 1]], np.float32), ratio[:2]) == [
+        Segment(0.3, 0.5, "speech", 1.0, 5.0)
+    ]
+    assert decoder.push(np.tile(np.array([0, 1], np.float32), (500, 1)), np.zeros(500, np.float32)) == []
+    assert decoder.flush() == [Segment(0.0, 50.6, "music", 1.0, 5.0)]
+
+
+def test_a_prompt_decoder_keeps_nothing_of_what_is_out() -> None:
+    decoder = StreamDecoder(("speech", "music"), HOP, {"speech": RAW, "music": RAW}, prompt=True)
+    given_out = 0
+    for _ in range(200):
+        block = np.array([[0, 1], [1, 1], [1, 1], [0, 1]], np.float32)
+        given_out += len(decoder.push(block, np.zeros(4, np.float32)))
+        assert sum(len(list(track.spans())) for track in decoder._tracks.values()) == 1
+    assert given_out == 200
+
+
+def test_a_fork_leaves_the_decoder_as_it_was() -> None:
+    decoder = StreamDecoder(("speech",), HOP, {"speech": RAW})
+    decoder.push(np.array([[0], [1]], np.float32))
+    assert decoder.fork().flush() == [Segment(0.1, 0.2, "speech", 1.0)]
+    assert decoder.push(np.array([[1], [0]], np.float32)) == [Segment(0.1, 0.3, "speech", 1.0)]

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any, BinaryIO
 
 import av
 import numpy as np
 import numpy.typing as npt
 import soxr
+from av.audio.frame import AudioFrame
 
 from earmark.clock import EXACT_S, GAP_S, Spans, StreamClock, hms
 from earmark.errors import AudioError
-from earmark.media import Media, explain, open_media
+from earmark.media import Access, Media, explain, open_media
 from earmark.mixdown import FloatArray, Mixer, Stretch, average, to_float
 
 SAMPLE_RATE = 16_000
 _BLOCK_S = 20.0
+# Of live sound.
+_LIVE_BLOCK_S = 0.05
 # Undecodable packets in a row: fewer at the end are padding or a cut last packet; after more, give up.
 _MIN_FAILED, _MAX_FAILED = 3, 20_000
 _MAX_RETRIES = 10
@@ -38,6 +41,7 @@ def open_audio(
     sample_rate: int = SAMPLE_RATE,
     stream: int = 0,
     timeout: float = 30.0,
+    access: Access | None = None,
 ) -> AudioStream:
     """Open a recording for reading in blocks.
 
@@ -52,6 +56,8 @@ def open_audio(
         Which of its audio streams, counting from 0.
     timeout : float
         Seconds a server may take to answer, or to send more.
+    access : Access, optional
+        How to open it; by default as a recording.
 
     Raises
     ------
@@ -60,7 +66,8 @@ def open_audio(
     """
     if not 1000 <= sample_rate <= 768_000:
         raise AudioError(f"sample rate {sample_rate} Hz: it must be 1000 to 768000; try {SAMPLE_RATE}")
-    return AudioStream(open_media(source, stream, timeout), sample_rate)
+    media = open_media(source, stream, timeout, access)
+    return AudioStream(media, sample_rate, live=access is not None and access.live)
 
 
 def read_audio(
@@ -113,6 +120,9 @@ def to_mono(samples: npt.ArrayLike, sample_rate: int = SAMPLE_RATE) -> FloatArra
 class AudioStream:
     """Mono float32 blocks of about 20 s of a recording; iterate once, inside a ``with``.
 
+    Live sound comes in blocks of 50 ms, in which channels are checked for cancelling each other, and nothing
+    is put where some is missing.
+
     Raises `AudioError` while iterating if nothing can be decoded, or a sample is no number.
 
     Attributes
@@ -129,9 +139,13 @@ class AudioStream:
         E.g. ``"mp3"``.
     warnings : list of str
         What a user should know; complete when the blocks are exhausted.
+    missing : float
+        Seconds that, by the time stamps, are missing before the end of what was given out; of live sound.
+    broken : str or None
+        Why it could not be read to its end, if so; known when the blocks are exhausted.
     """
 
-    def __init__(self, media: Media, sample_rate: int) -> None:
+    def __init__(self, media: Media, sample_rate: int, *, live: bool = False) -> None:
         codec = media.stream.codec_context
         self.name = media.name
         self.sample_rate = sample_rate
@@ -141,11 +155,13 @@ class AudioStream:
         self.codec = codec.codec.canonical_name
         self.warnings: list[str] = []
         self._media = media
-        self._clock = StreamClock(media.video_starts)
+        self.missing = 0.0
+        self.broken: str | None = None
+        self._live = live
+        self._clock = StreamClock(media.video_starts, follow=live)
         self._cancelled = Spans()
         self._bad = Spans()
         self._failed = 0
-        self._broken: str | None = None
         self._blocks = self._read()
 
     def __enter__(self) -> AudioStream:
@@ -169,7 +185,7 @@ class AudioStream:
             pieces.append(piece)
             size += len(piece)
             total += len(piece)
-            if size >= _BLOCK_S * self.sample_rate:
+            if size and (self._live or size >= _BLOCK_S * self.sample_rate):
                 yield np.concatenate(pieces)
                 pieces, size = [], 0
         if not total:
@@ -214,7 +230,8 @@ class AudioStream:
             self._cancelled.add(stretch.start, stretch.end)
 
     def _stretches(self) -> Iterator[Stretch]:
-        mixer, clock = Mixer(self.name), self._clock
+        mixer = Mixer(self.name, _LIVE_BLOCK_S) if self._live else Mixer(self.name)
+        clock = self._clock
         for packet in self._packets():
             try:
                 frames = packet.decode()
@@ -230,12 +247,20 @@ class AudioStream:
                 gap = clock.place(frames[0], EXACT_S)
                 self._bad.add(before, before + gap, self._failed)
                 self._failed = 0
-                yield from mixer.add(frames.pop(0), gap)
+                yield from self._mixed(mixer, frames.pop(0), gap)
             for frame in frames:
-                yield from mixer.add(frame, clock.place(frame, GAP_S))
+                yield from self._mixed(mixer, frame, clock.place(frame, GAP_S))
         if self._failed >= _MIN_FAILED:
-            self._broken = "the rest cannot be decoded"
+            self.broken = "the rest cannot be decoded"
         yield from mixer.flush()
+
+    def _mixed(self, mixer: Mixer, frame: AudioFrame, gap: float) -> Iterable[Stretch]:
+        return self._after_gap(mixer, frame, gap) if gap and self._live else mixer.add(frame, gap)
+
+    def _after_gap(self, mixer: Mixer, frame: AudioFrame, gap: float) -> Iterator[Stretch]:
+        yield from mixer.flush()
+        self.missing += gap
+        yield from mixer.add(frame)
 
     def _packets(self) -> Iterator[Any]:
         """Demultiplex; go on after damage while more packets come."""
@@ -251,7 +276,7 @@ class AudioStream:
             except (av.FFmpegError, OSError) as err:
                 retries += 1
                 if not isinstance(err, av.error.InvalidDataError) or retries > _MAX_RETRIES:
-                    self._broken = explain(err, self._media.timeout)
+                    self.broken = explain(err, self._media.timeout)
                     return
 
     def _why_nothing(self) -> str:
@@ -260,8 +285,8 @@ class AudioStream:
                 f"cannot be decoded (none of {self._failed} {self.codec} packets); it may be damaged or "
                 "copy-protected: give an unprotected copy, e.g. WAV or FLAC"
             )
-        if self._broken:
-            return f"cannot be read: {self._broken}; {self._media.advice}"
+        if self.broken:
+            return f"cannot be read: {self.broken}; {self._media.advice}"
         return "holds no sound (0 samples); record or export it again"
 
     def _judge(self) -> list[str]:
@@ -287,14 +312,14 @@ class AudioStream:
             found.append(f"the time stamps jump at {hms(jumps.start)}; from there, times count samples only")
         expected = self._media.stated_duration
         if expected is None:
-            breaks, reason = self._broken is not None, self._broken
+            breaks, reason = self.broken is not None, self.broken
         else:
             missing = expected - self._clock.first - self._clock.length
             breaks = missing > max(_SHORT_S, _SHORT_SHARE * expected)
             reason = f"of an expected {hms(expected)}"
             if self._media.has_video and self._media.stream_duration is None:
                 reason = f"the pictures last until {hms(expected)}"
-            reason += f"; {self._broken}" if self._broken else ""
+            reason += f"; {self.broken}" if self.broken else ""
         if self._media.is_cut and not breaks:
             breaks, reason = True, "the end of the file is missing"
         if breaks:

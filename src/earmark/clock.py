@@ -13,6 +13,8 @@ GAP_S = 0.1
 EXACT_S = 0.001
 # A longer gap is a clock that was set, not a pause.
 _MAX_GAP_S = 3600.0
+# Share of a difference that is followed at every frame.
+_PULL = 0.01
 
 
 def hms(seconds: float) -> str:
@@ -47,6 +49,8 @@ class StreamClock:
     ----------
     video_starts : list of float
         First times of the pictures, seconds in the container's clock.
+    follow : bool
+        Follow time stamps of a clock that drifts from the samples, as a sound card's does over days.
 
     Attributes
     ----------
@@ -58,7 +62,8 @@ class StreamClock:
         Where silence was put between sounds, and where the clock was set.
     """
 
-    def __init__(self, video_starts: list[float]) -> None:
+    def __init__(self, video_starts: list[float], *, follow: bool = False) -> None:
+        self._pull = _PULL if follow else 0.0
         self._starts = [*video_starts]
         self._zero: float | None = None
         self._next = math.inf
@@ -85,6 +90,8 @@ class StreamClock:
             time = self._next
         if not -GAP_S <= time - self._next <= tolerance:
             gap = self._gap(time, tolerance)
+        elif self._pull:
+            self._next += self._pull * (time - self._next)
         self._next += gap + seconds
         self.length += gap + seconds
         return gap

@@ -9,7 +9,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
@@ -27,19 +27,20 @@ def is_url(source: str) -> bool:
     return bool(_SCHEME.match(source)) and not os.path.exists(source)
 
 
-def split_url(url: str) -> SplitResult:
+def split_url(url: str, schemes: Sequence[str] = ("http", "https")) -> SplitResult:
     """Take the address of a server or an object store apart.
 
     Raises
     ------
     AudioError
-        If it has another scheme.
+        If its scheme is none of those allowed.
     """
     parts = urlsplit(url)
-    if parts.scheme.lower() not in ("http", "https") and not is_store(url):
+    if parts.scheme.lower() not in schemes and not is_store(url):
+        *others, last = (f"{scheme}://" for scheme in schemes)
         raise AudioError(
-            f"'{url}': addresses may start with http:// or https://, or be in an object store (s3://, gs://, "
-            f"az://), not {parts.scheme}://; download the recording and give the file"
+            f"'{url}': addresses may start with {', '.join(others)} or {last}, or be in an object store "
+            f"(s3://, gs://, az://), not {parts.scheme}://; download the recording and give the file"
         )
     return parts
 
@@ -95,8 +96,8 @@ def open_binary(source: str | os.PathLike[str] | BinaryIO, resources: ExitStack)
         ) from err
 
 
-def peek(name: str, file: BinaryIO) -> tuple[bytes, BinaryIO]:
-    """Return the first bytes of a file, at most 64 KiB, and a file that still starts with them.
+def peek(name: str, file: BinaryIO, n_bytes: int = _HEAD_BYTES) -> tuple[bytes, BinaryIO]:
+    """Return the first bytes of a file, at most `n_bytes`, and a file that still starts with them.
 
     Raises
     ------
@@ -106,7 +107,7 @@ def peek(name: str, file: BinaryIO) -> tuple[bytes, BinaryIO]:
     try:
         seekable = file.seekable() if hasattr(file, "seekable") else False
         start = file.tell() if seekable else 0
-        head = file.read(_HEAD_BYTES)
+        head = file.read(n_bytes)
         if seekable:
             file.seek(start)
     except (OSError, ValueError) as err:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import av
@@ -23,6 +24,13 @@ from earmark.stores import is_store
 
 # What an address, or a playlist behind it, may make FFmpeg open.
 _PROTOCOLS = "http,https,tcp,tls,httpproxy,crypto"
+# Addresses of live sound, and what they are made of.
+LIVE_SCHEMES = ("http", "https", "rtsp", "rtmp", "rtp", "udp", "srt")
+_LIVE_PROTOCOLS = f"{_PROTOCOLS},rtmp,rtp,udp,srt"
+# Little is read ahead of live sound, and a playlist is read from its newest piece.
+_LIVE = {"probesize": "131072", "analyzeduration": "1000000"}
+_LIVE_URL = {**_LIVE, "live_start_index": "-1"}
+_LIVE_HEAD_BYTES = 512
 _BUFFER_BYTES = 1 << 16
 _DISCARD_ALL = 48
 # Formats without a header: FFmpeg multiplies the size by the bit rate of the first packets.
@@ -34,6 +42,29 @@ _MOST_PAGE_BYTES = 27 + 255 + 255 * 255
 _ADVICE = "play it to see whether it is whole, or convert it to WAV or FLAC first"
 _PIPE_ADVICE = "some formats cannot be read from a pipe: give the file itself, or pipe WAV"
 _URL_ADVICE = "download it and give the file"
+_DEVICE_ADVICE = "earmark listen --list-devices names those that can be heard"
+
+
+@dataclass(frozen=True)
+class Access:
+    """How a source is to be opened.
+
+    Parameters
+    ----------
+    live : bool
+        Read it as it comes, with as little as possible ahead.
+    format : str or None
+        FFmpeg's name of its format, where nothing in it tells; None: found out.
+    options : mapping of str to str
+        FFmpeg's options of that format.
+    is_device : bool
+        The source is a device's name, for FFmpeg alone.
+    """
+
+    live: bool = False
+    format: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    is_device: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,7 +156,9 @@ class Media:
         return [s for s in self.container.streams.video if not is_picture(s)]
 
 
-def open_media(source: str | os.PathLike[str] | BinaryIO, stream: int, timeout: float) -> Media:
+def open_media(
+    source: str | os.PathLike[str] | BinaryIO, stream: int, timeout: float, access: Access | None = None
+) -> Media:
     """Open a path, an address, ``"-"`` (standard input) or a binary file object.
 
     Parameters
@@ -136,24 +169,30 @@ def open_media(source: str | os.PathLike[str] | BinaryIO, stream: int, timeout: 
         Which of its audio streams, counting from 0.
     timeout : float
         Seconds a server may take to answer, or to send more.
+    access : Access, optional
+        How to open it; by default as a recording.
 
     Raises
     ------
     AudioError
         If there is no such recording, or no such stream that can be decoded.
     """
+    access = access or Access()
     with ExitStack() as resources:
-        if isinstance(source, str) and is_url(source) and split_url(source) and not is_store(source):
-            name, promised, is_cut, advice = _public_name(source), None, False, _URL_ADVICE
-            container = _open_url(source, name, timeout)
+        if access.is_device:
+            name, promised, is_cut, advice = f"{access.format}:{source}", None, False, _DEVICE_ADVICE
+            container = _open_device(str(source), access, name)
+        elif isinstance(source, str) and is_url(source) and not is_store(source):
+            name, promised, is_cut, advice = _public_name(source, access), None, False, _URL_ADVICE
+            container = _open_url(source, name, timeout, access)
         else:
             name, file = open_binary(source, resources)
-            head, file = peek(name, file)
+            head, file = peek(name, file, _LIVE_HEAD_BYTES) if access.live else peek(name, file)
             if not file.seekable() and index_comes_last(head):
                 file = spooled(name, file, resources)
             promised, advice = wav_seconds(head), _ADVICE if file.seekable() else _PIPE_ADVICE
             is_cut = head[:4] == b"OggS" and file.seekable() and ogg_is_cut(file)
-            container = _open_container(file, name, advice)
+            container = _open_container(file, name, advice, access)
         resources.callback(container.close)
         chosen = _choose_stream(container, stream, name)
         chosen.codec_context.thread_count = 1  # more threads cost CPU time and decode sound no faster
@@ -234,21 +273,37 @@ def ogg_is_cut(file: BinaryIO) -> bool:
     return not (whole and page[5] & 4)
 
 
-def _open_url(url: str, name: str, timeout: float) -> av.container.InputContainer:
-    options = {"protocol_whitelist": _PROTOCOLS, "rw_timeout": str(int(timeout * 1e6))}
+def _open_url(url: str, name: str, timeout: float, access: Access) -> av.container.InputContainer:
+    options = {"rw_timeout": str(int(timeout * 1e6)), **(_LIVE_URL if access.live else {})}
+    options["protocol_whitelist"] = _LIVE_PROTOCOLS if access.live else _PROTOCOLS
     try:
         return av.open(url, "r", container_options=options, metadata_errors="replace", timeout=timeout)
     except (av.FFmpegError, OSError) as err:
         raise AudioError(f"'{name}' cannot be opened: {_explain_url(err, timeout)}") from err
 
 
-def _open_container(file: BinaryIO, name: str, advice: str) -> av.container.InputContainer:
-    # "none" is no protocol: nothing but the file itself may be read. WAV is read in larger packets.
-    options = {"protocol_whitelist": "none", "max_size": "16384"}
+def _open_device(device: str, access: Access, name: str) -> av.container.InputContainer:
+    try:
+        return av.open(device, "r", format=access.format, container_options=dict(access.options))
+    except (av.FFmpegError, OSError) as err:
+        raise AudioError(f"device '{name}' cannot be opened ({explain(err, 0)}); {_DEVICE_ADVICE}") from err
+
+
+def _open_container(file: BinaryIO, name: str, advice: str, access: Access) -> av.container.InputContainer:
+    # "none" is no protocol: nothing but the file itself may be read. WAV is read in larger packets, unless
+    # it is to be heard at once.
+    options = {"protocol_whitelist": "none", **(_LIVE if access.live else {}), **access.options}
+    if access.format is None:
+        options["max_size"] = "2048" if access.live else "16384"
     try:
         # Tags in an unknown encoding must not keep a recording from being read.
         return av.open(
-            file, "r", container_options=options, metadata_errors="replace", buffer_size=_BUFFER_BYTES
+            file,
+            "r",
+            format=access.format,
+            container_options=options,
+            metadata_errors="replace",
+            buffer_size=_BUFFER_BYTES,
         )
     except av.error.PermissionError as err:
         raise AudioError(f"'{name}' refers to other files; give those files themselves") from err
@@ -256,9 +311,9 @@ def _open_container(file: BinaryIO, name: str, advice: str) -> av.container.Inpu
         raise AudioError(f"'{name}' cannot be read: {explain(err, 0)}; {advice}") from err
 
 
-def _public_name(url: str) -> str:
-    """Return an address fit for messages, i.e. without a password."""
-    parts = split_url(url)
+def _public_name(url: str, access: Access) -> str:
+    """Return an address fit for messages, i.e. without a password; recordings may not be heard live."""
+    parts = split_url(url, LIVE_SCHEMES) if access.live else split_url(url)
     return url.replace(f"{parts.netloc.rpartition('@')[0]}@", "", 1) if "@" in parts.netloc else url
 
 

@@ -26,7 +26,7 @@ _DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl"
 
 @dataclass(frozen=True)
 class Stretch:
-    """One second of mono signal, or less where the format changes and at the end.
+    """One second of mono signal (or what else a `Mixer` makes), or less at the end and where formats change.
 
     Parameters
     ----------
@@ -112,13 +112,21 @@ def _energy(signal: FloatArray) -> float:
 
 
 class Mixer:
-    """Collects frames into stretches of one second, however long the frames are.
+    """Collects frames into stretches of one length, however long the frames are.
 
     Raises `AudioError`, with `name` in it, at a rate no recording has.
+
+    Parameters
+    ----------
+    name : str
+        How messages call the recording.
+    stretch_s : float
+        Seconds of a stretch.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, stretch_s: float = 1.0) -> None:
         self._name = name
+        self._stretch_s = stretch_s
         self._format = ""
         self._n_channels = self._rate = 0
         # Bytes: of one row, of it filled, and of one sample in it.
@@ -186,12 +194,13 @@ class Mixer:
         self._zero = b"\x80" if dtype == np.uint8 else b"\0"
         n_rows = self._n_channels if planar else 1
         self._step = dtype.itemsize * self._n_channels // n_rows
-        self._size = self._step * self._rate
+        n_samples = max(1, round(self._stretch_s * self._rate))
+        self._size = self._step * n_samples
         # One array for all channels, so that a stretch needs no gathering.
         self._native = np.empty((n_rows, self._size // dtype.itemsize), dtype)
         self._views = [(i, memoryview(row).cast("B")) for i, row in enumerate(self._native)]
-        self._work = np.empty((self._n_channels, self._rate), np.float32)
-        self._mono = np.empty(self._rate, np.float32)
+        self._work = np.empty((self._n_channels, n_samples), np.float32)
+        self._mono = np.empty(n_samples, np.float32)
 
     def _finish(self) -> Stretch:
         n, self._fill = self._fill // self._step, 0

@@ -296,13 +296,7 @@ class PosteriorStream:
         ModelError
             If the bands are not the model's, or the network fails.
         """
-        n_mels = len(self._mel)
-        if log_mel.ndim != 2 or len(log_mel) != n_mels:
-            raise ModelError(
-                f"model '{self._model.origin}' takes {n_mels} mel bands, shape ({n_mels}, n_frames), "
-                f"got {log_mel.shape}"
-            )
-        self._mel = np.concatenate([self._mel, log_mel], axis=1)
+        self._take(log_mel)
         parts = [self._decide(self._done, self._done)]
         # One frame more than needed: `flush` is to have the last one, whose cell the signal may cut.
         while self._first + self._mel.shape[1] > self._done + _CORE_FRAMES + self._margin:
@@ -320,8 +314,47 @@ class PosteriorStream:
         seconds = max(0.0, duration - before * part.hop_s)
         return Posteriors(part.values, part.speech_to_music_db, part.labels, part.hop_s, seconds)
 
+    def look(self, log_mel: FloatArray) -> tuple[Posteriors, Posteriors]:
+        """Take more frames, and say at once what can be said.
+
+        Costs a run of the network over the margins before and after the frames, however few these are.
+
+        Returns
+        -------
+        decided : Posteriors
+            Frames that the network has seen the whole context of; each is given once.
+        guessed : Posteriors
+            The frames after those, up to the last, as if the signal ended there.
+
+        Raises
+        ------
+        ModelError
+            If the bands are not the model's, or the network fails.
+        """
+        self._take(log_mel)
+        now = self._first + self._mel.shape[1]
+        whole = max(self._done, (now - self._margin) // _ALIGN_FRAMES * _ALIGN_FRAMES)
+        part = self._answer(now, now)
+        n_decided = whole - self._done
+        self._forget(whole)
+        return _cut(part, 0, n_decided), _cut(part, n_decided, len(part))
+
+    def _take(self, log_mel: FloatArray) -> None:
+        n_mels = len(self._mel)
+        if log_mel.ndim != 2 or len(log_mel) != n_mels:
+            raise ModelError(
+                f"model '{self._model.origin}' takes {n_mels} mel bands, shape ({n_mels}, n_frames), "
+                f"got {log_mel.shape}"
+            )
+        self._mel = np.concatenate([self._mel, log_mel], axis=1)
+
     def _decide(self, end: int, seen: int) -> Posteriors:
         """Return the posteriors of the frames up to `end`, the network seeing those up to `seen`."""
+        part = self._answer(end, seen)
+        self._forget(end)
+        return part
+
+    def _answer(self, end: int, seen: int) -> Posteriors:
         model, hop_s = self._model, self._model.card.front_end.grid.hop_s
         if end == self._done:
             ratio = np.empty(0, np.float32) if model.tells_ratio else None
@@ -331,12 +364,21 @@ class PosteriorStream:
         values = values[core]
         sounding = self._mel[:, : seen - self._first].max(axis=0) > self._silence_db
         values[~fill_gaps(sounding, self._pause)[core]] = 0
-        ratio = None if ratio is None else ratio[core]
+        return Posteriors(values, None if ratio is None else ratio[core], model.labels, hop_s)
+
+    def _forget(self, end: int) -> None:
+        """Know that the frames up to `end` are decided."""
         self._done = end
         keep = max(0, end - self._margin) - self._first
         self._mel = self._mel[:, keep:].copy()
         self._first += keep
-        return Posteriors(values, ratio, model.labels, hop_s)
+
+
+def _cut(part: Posteriors, start: int, end: int) -> Posteriors:
+    ratio = part.speech_to_music_db
+    return Posteriors(
+        part.values[start:end], None if ratio is None else ratio[start:end], part.labels, part.hop_s
+    )
 
 
 def _check_graph(session: ort.InferenceSession, card: ModelCard, origin: str) -> None:

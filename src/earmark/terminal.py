@@ -140,15 +140,22 @@ def render(
         return text.append("  no audio\n")
     margin = max(len(label) for label in (*timeline.labels, "neither")) + 2
     n_cells = max(10, min(width - margin, _MAX_WIDTH))
-    for label in timeline.labels:
-        line = f"{label:{margin}}{_strip(timeline, label, n_cells, ascii_only)}".rstrip()
-        text.append(f"{line}\n", _ink(label).style)
+    text.append(lanes(timeline, margin, n_cells, ascii_only))
     for line in _axis(timeline.duration, n_cells, ascii_only):
         text.append(f"{' ' * margin}{line}\n", "dim")
     text.append("\n")
     _append_shares(text, timeline, margin, width)
     text.append("\n")
     _append_segments(text, timeline, ascii_only, max_rows)
+    return text
+
+
+def lanes(timeline: Timeline, margin: int, n_cells: int, ascii_only: bool) -> Text:
+    """Draw a line for each label: its name in `margin` columns, then its strip of `n_cells`."""
+    text = Text(no_wrap=True)
+    for label in timeline.labels:
+        line = f"{label:{margin}}{_strip(timeline, label, n_cells, ascii_only)}".rstrip()
+        text.append(f"{line}\n", _ink(label).style)
     return text
 
 

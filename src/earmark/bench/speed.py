@@ -207,7 +207,13 @@ def _memory(
 
 
 def run_python(arguments: Sequence[str]) -> str:
-    """Run this interpreter with one thread; return what it wrote to standard output."""
+    """Run this interpreter with one thread; return what it wrote to standard output.
+
+    Raises
+    ------
+    EarmarkError
+        If it fails; the message holds the last line it wrote.
+    """
     environment = {**os.environ, **dict.fromkeys(_THREADS, "1")}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run(

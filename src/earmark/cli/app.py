@@ -23,6 +23,7 @@ from earmark.errors import ConfigError, EarmarkError, ModelError
 COMMANDS = {
     "detect": "Mark speech and music in recordings.",
     "batch": "Mark any number of recordings: archives, object stores, clusters.",
+    "listen": "Mark what is heard now: radio, microphones, pipes.",
     "embed": "Turn recordings into embeddings, for classifiers of one's own.",
     "fit": "Learn to tell classes of your own apart. [dim]Needs the extra 'train'.[/dim]",
     "classify": "Tell which of your own classes recordings are of, or mark them along each.",

@@ -132,6 +132,37 @@ def speed(
 
 
 @app.command()
+def listen(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE]...", help="Recordings to play; without any, a signal is made up."),
+    ] = None,
+    minutes: Annotated[
+        float, typer.Option("--minutes", help="Of sound at its own pace; 0 leaves it out.")
+    ] = 30.0,
+    hours: Annotated[
+        float, typer.Option("--hours", help="Of sound as fast as it goes; 0 leaves it out.")
+    ] = 24.0,
+    model: ModelName = "detector",
+    goals: GoalsFile = None,
+    out: Out = None,
+) -> None:
+    """Measure how soon listening tells, how that agrees with detect, what is lost and what grows."""
+    from earmark.bench.goals import read_goals
+    from earmark.bench.listening import measure_listening
+    from earmark.bench.report import describe_model
+
+    bounds = read_goals(goals) if goals else {}
+    config = {"files": [f.name for f in files or ()], "minutes": minutes, "hours": hours}
+    config["model"] = describe_model(model)
+    with status() as tell:
+        figures, details = measure_listening(
+            [str(f) for f in files or ()], model, minutes=minutes, hours=hours, on_step=tell
+        )
+    finish("listen", config, figures, details, bounds, out)
+
+
+@app.command()
 def networks(
     comparison: Annotated[
         Path, typer.Argument(metavar="TOML", help="Which networks, e.g. configs/networks.toml.")

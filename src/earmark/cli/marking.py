@@ -118,7 +118,7 @@ def read_overrides(
     changes: Mapping[str, Sequence[str] | None], labels: Sequence[str]
 ) -> dict[str, dict[str, float]]:
     """Return what the options change, by label; what is given for one label goes before what is for all."""
-    overrides: dict[str, dict[str, float]] = {label: {} for label in labels}
+    found: dict[str, dict[str, float]] = {label: {} for label in labels}
     for name, texts in changes.items():
         option = f"--{name.replace('_', '-')}"
         for text in sorted(texts or (), key=lambda text: "=" in text):
@@ -134,8 +134,8 @@ def read_overrides(
                     f"{option} {text}: give a number, or LABEL=NUMBER ({option} speech=0.5)"
                 ) from err
             for changed in (label,) if equals else labels:
-                overrides[changed][name] = value
-    return overrides
+                found[changed][name] = value
+    return found
 
 
 def _plan(

@@ -109,6 +109,9 @@ class MelStream:
     least : int
         Frames before this one are not wanted: of those, most cost nothing, and some may come all the same
         (see `first`).
+    group : int
+        Frames transformed, and so given out, at a time; fewer come sooner and cost more, and differ in
+        their last bits.
 
     Attributes
     ----------
@@ -118,6 +121,7 @@ class MelStream:
 
     front_end: FrontEnd = field(default_factory=FrontEnd)
     least: int = 0
+    group: int = _FRAMES_PER_BLOCK
 
     def __post_init__(self) -> None:
         f = self.front_end
@@ -130,8 +134,7 @@ class MelStream:
         )
         lead = (f.n_fft - f.hop_length) // 2
         # Frames are transformed in whole groups, which lie where they would without a beginning.
-        groups = self.least // _FRAMES_PER_BLOCK
-        self.first = groups * _FRAMES_PER_BLOCK
+        self.first = self.least // self.group * self.group
         self._unwanted = self.first * f.hop_length - lead if self.first else 0  # samples still to be left out
         self._pending = np.zeros(0 if self.first else lead, np.float32)
         self._n_samples = 0
@@ -150,7 +153,7 @@ class MelStream:
         # Whole groups only: a frame's value must not depend on how many are transformed with it.
         f = self.front_end
         ready = max(0, (len(self._pending) - f.n_fft) // f.hop_length + 1)
-        return self._transform(ready - ready % _FRAMES_PER_BLOCK)
+        return self._transform(ready - ready % self.group)
 
     def flush(self) -> FloatArray:
         """Return the remaining frames; the signal is taken as silent after its end."""
@@ -170,9 +173,9 @@ class MelStream:
             if n_frames
             else None
         )
-        for start in range(0, n_frames, _FRAMES_PER_BLOCK):
+        for start in range(0, n_frames, self.group):
             assert frames is not None
-            block = frames[start : min(start + _FRAMES_PER_BLOCK, n_frames)] * self._window
+            block = frames[start : min(start + self.group, n_frames)] * self._window
             spectrum = np.fft.rfft(block, axis=1)
             power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32, copy=False)
             apply_filters(power, self._filters, out[start : start + len(block)])

@@ -1,0 +1,217 @@
+"""What is heard, told within moments, and told again for certain when the network has its whole context.
+
+A network sees seconds on both sides of a moment; nobody who listens waits so long.  So the posteriors of the
+newest seconds are guesses, made as if the sound ended now, and made anew with every step::
+
+    sound        ...===================================|  now
+    posteriors   ....... whole context ......|. guessed .|
+    told                                             ^ now - DELAY_S
+
+Everything is decoded, the guesses too, and what that says of the moment `DELAY_S` ago is told: a label
+starts, or ends.  Segments of the posteriors with whole context follow; they are those of `Detector.detect`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from earmark.card import DecodeOptions
+from earmark.decode import StreamDecoder
+from earmark.features import MelStream
+from earmark.model import Model, PosteriorStream
+from earmark.posteriors import Posteriors
+from earmark.timeline import Segment
+
+FloatArray = npt.NDArray[np.float32]
+
+# How long after a moment it is told, at least: more would find more, and come later than 1.5 s.
+DELAY_S = 1.0
+# Of a step from one telling to the next, and of a frame group within it.
+STEP_S = 0.2
+_GROUP = 5
+# Frames looked at in one step at most, when there is more to be heard than a step.
+_MOST_FRAMES = 500
+# The decoder needs a moment more than its durations to be sure.
+_MORE_S = 0.1
+
+
+@dataclass(frozen=True)
+class Told:
+    """One thing that is told; times are seconds of sound heard.
+
+    Parameters
+    ----------
+    event : str
+        ``"start"``; ``"end"``, of what had started; ``"withdrawn"``, of a start that turned out to be none;
+        ``"segment"``, for certain.
+    label : str
+    start : float
+    end : float or None
+        None with a start.
+    confidence, speech_to_music_db : float or None
+        As of a `Segment`.
+    """
+
+    event: str
+    label: str
+    start: float
+    end: float | None = None
+    confidence: float | None = None
+    speech_to_music_db: float | None = None
+
+
+class Hearing:
+    """Listens with a model.
+
+    Parameters
+    ----------
+    model : Model
+        The network.
+    options : mapping of str to DecodeOptions
+        How each label is decoded.
+
+    Attributes
+    ----------
+    delay_s : float
+        How long after a moment it is told: `DELAY_S`, or longer if the options need it.
+    """
+
+    def __init__(self, model: Model, options: Mapping[str, DecodeOptions]) -> None:
+        self._model = model
+        self._options = options
+        needed = max(
+            (o.smooth / 2 + max(o.min_duration, o.min_gap) + _MORE_S for o in options.values()), default=0.0
+        )
+        self.delay_s = max(DELAY_S, round(needed, 3))
+        self._step = max(1, round(STEP_S / model.hop_s))
+        self._n_samples = 0  # up to the last gap
+        self._n_new = 0  # samples since then, and frames of them that were looked at
+        self._n_seen = 0
+        self._frames: FloatArray = np.empty((0, 0), np.float32)  # that wait for a step
+        self._recent: list[Segment] = []  # certain, but their ends are not told yet
+        self._begin()
+
+    @property
+    def heard(self) -> float:
+        """Seconds of sound taken so far."""
+        return (self._n_samples + self._n_new) / self._model.sample_rate
+
+    @property
+    def sounding(self) -> tuple[str, ...]:
+        """Labels that have started, by what was told."""
+        return tuple(label for label, lane in self._lanes.items() if lane.since is not None)
+
+    def push(self, samples: FloatArray) -> list[Told]:
+        """Take more sound at the model's rate, float32, shape=(n,); return what there is to tell."""
+        self._n_new += len(samples)
+        self._frames = np.concatenate([self._frames, self._mel.push(samples)], axis=1)
+        told: list[Told] = []
+        while self._frames.shape[1] >= self._step:
+            n_frames = min(_MOST_FRAMES, self._frames.shape[1])
+            frames, self._frames = self._frames[:, :n_frames], self._frames[:, n_frames:]
+            decided, guessed = self._posteriors.look(frames)
+            self._n_seen += n_frames
+            certain = self._decoded(decided)
+            view = self._decoder.fork()
+            guesses = [*_pushed(view, guessed), *view.flush()]
+            upto = self._n_seen * self._model.hop_s - self.delay_s
+            told += self._tell(certain, guesses, max(0.0, upto))
+        return told
+
+    def close(self) -> list[Told]:
+        """Take the sound heard so far for all there is; return what is left to tell.  What follows is new."""
+        seconds = self._n_new / self._model.sample_rate
+        frames = np.concatenate([self._frames, self._mel.flush()], axis=1)
+        certain = self._decoded(self._posteriors.push(frames))
+        certain += self._decoded(self._posteriors.flush(seconds))
+        certain += self._decoder.flush(seconds)
+        told = self._tell(certain, (), seconds, at_end=True)
+        self._n_samples += self._n_new
+        self._begin()
+        return told
+
+    def _begin(self) -> None:
+        model = self._model
+        self._mel = MelStream(model.card.front_end, _GROUP)
+        self._posteriors = PosteriorStream(model)
+        self._decoder = StreamDecoder(model.labels, model.hop_s, self._options, prompt=True)
+        self._frames = np.empty((model.card.front_end.n_mels, 0), np.float32)
+        self._n_new = self._n_seen = 0
+        self._recent = []
+        self._lanes = {label: _Lane(label) for label in model.labels}
+
+    def _decoded(self, part: Posteriors) -> list[Segment]:
+        return _pushed(self._decoder, part)
+
+    def _tell(
+        self, certain: Sequence[Segment], guesses: Sequence[Segment], upto: float, at_end: bool = False
+    ) -> list[Told]:
+        known = [*self._recent, *certain, *guesses]
+        self._recent = [s for s in (*self._recent, *certain) if s.end >= upto]
+        told = [
+            each
+            for label, lane in self._lanes.items()
+            for each in lane.turn([s for s in known if s.label == label], upto, at_end)
+        ]
+        told.sort(key=lambda each: each.start if each.end is None else each.end)
+        told += [
+            Told("segment", s.label, s.start, s.end, s.confidence, s.speech_to_music_db) for s in certain
+        ]
+        before = self._n_samples / self._model.sample_rate
+        if not before:
+            return told
+        return [
+            replace(
+                each,
+                start=round(each.start + before, 9),
+                end=None if each.end is None else round(each.end + before, 9),
+            )
+            for each in told
+        ]
+
+
+class _Lane:
+    """What was told of one label; times are seconds since the last gap."""
+
+    def __init__(self, label: str) -> None:
+        self.since: float | None = None
+        self._label = label
+        self._upto = 0.0  # what was told
+        self._free = 0.0  # where the last one ended
+
+    def turn(self, segments: list[Segment], upto: float, at_end: bool) -> list[Told]:
+        """Go on up to a moment, by the segments that are now thought to be there."""
+        now, self._upto = self._upto, max(self._upto, upto)
+        found: list[Told] = []
+        rest = sorted(s for s in segments if s.start < upto)
+        if self.since is not None:
+            mine = [s for s in rest if s.start <= now and s.end > self.since]
+            if not mine:
+                found.append(Told("withdrawn", self._label, self.since, max(now, self.since)))
+                self.since, self._free = None, now
+            elif mine[-1].end < upto or at_end:
+                found.append(self._end(mine[-1]))
+            rest = [s for s in rest if not mine or s.start >= mine[-1].end]
+        for segment in rest:
+            if segment.end > max(now, self._free):
+                self.since = max(segment.start, self._free)
+                found.append(Told("start", self._label, self.since))
+                if segment.end < upto or at_end:
+                    found.append(self._end(segment))
+        return found
+
+    def _end(self, segment: Segment) -> Told:
+        assert self.since is not None
+        told = Told(
+            "end", self._label, self.since, segment.end, segment.confidence, segment.speech_to_music_db
+        )
+        self.since, self._free = None, segment.end
+        return told
+
+
+def _pushed(decoder: StreamDecoder, part: Posteriors) -> list[Segment]:
+    return decoder.push(part.values, part.speech_to_music_db)
