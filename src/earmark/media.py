@@ -312,7 +312,7 @@ def _open_container(file: BinaryIO, name: str, advice: str, access: Access) -> a
 
 
 def _public_name(url: str, access: Access) -> str:
-    """Return an address fit for messages, i.e. without a password; only live sound has other schemes than http(s)."""
+    """Return an address fit for messages, i.e. without a password."""
     parts = split_url(url, LIVE_SCHEMES) if access.live else split_url(url)
     return url.replace(f"{parts.netloc.rpartition('@')[0]}@", "", 1) if "@" in parts.netloc else url
 
