@@ -22,7 +22,13 @@ from earmark.train.export import export_embeddings
 from earmark.train.loop import Progress, train_steps
 from earmark.train.mixture import Mixer
 from earmark.train.optimiser import Optimiser
-from earmark.train.prepare import VALIDATION_SEED, held_out_bank, load_bank, training_sources
+from earmark.train.prepare import (
+    VALIDATION_SEED,
+    held_out_bank,
+    held_out_name,
+    load_bank,
+    training_sources,
+)
 from earmark.train.run import attribution
 
 # Batches that validate during training; they steer nothing.
@@ -83,7 +89,7 @@ def train_embedder(
         licence="MIT",
         sources=attribution(sources, config.data),
         metrics={
-            "windows of the collections held out": {
+            f"windows of {held_out_name(config.data)}": {
                 name: round(value, 2) for name, value in recordings_found(embedder, validation).items()
             }
         },
