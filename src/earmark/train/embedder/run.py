@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from earmark.embeddingcard import EmbeddingCard
 from earmark.features.detectormel import DetectorMel
@@ -68,7 +69,7 @@ def train_embedder(
     ).to(find_device(device))
     train_steps(
         net,
-        Optimiser(net, t, ()),
+        Optimiser(net, t, (), nn.Conv2d),
         maker.batch,
         lambda answers, batch: loss_of(answers, batch, t),
         t,
