@@ -188,3 +188,18 @@ def test_a_wrong_configuration_is_told(tmp_path, text, message):
 def test_a_bank_without_a_whole_window_is_refused(mixer):
     with pytest.raises(ConfigError, match="400 frames of a window"):
         WindowMaker(mixer, replace(QUICK, window=400))
+
+
+def test_muon_steps_two_dimensional_kernels_whichever_way_they_lie():
+    moved = []
+    for layout in (torch.channels_last, torch.contiguous_format):
+        torch.manual_seed(1)
+        net = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.Conv2d(4, 6, 3)).to(memory_format=layout)
+        optimiser = Optimiser(net, EmbedderTrainConfig(muon_rate=0.02, weight_decay=0.0), (), torch.nn.Conv2d)
+        before = net[1].weight.detach().clone()
+        net(torch.randn(8, 1, 9, 9)).square().mean().backward()
+        optimiser.step(1.0)
+        moved.append((net[1].weight.detach() - before).flatten(1))
+    sizes = torch.linalg.svdvals(moved[0])
+    assert sizes.max() < 2.5 * sizes.min()
+    assert torch.allclose(torch.linalg.svdvals(moved[0]), torch.linalg.svdvals(moved[1]), rtol=0.05)

@@ -91,17 +91,18 @@ def test_short_pauses_between_turns_are_speech(bank):
     assert (turns(0.8)[0] == 0).all()
 
 
-def test_some_instrumental_music_is_two_pieces_at_once(bank):
+def test_some_music_is_two_pieces_or_two_voices_at_once(bank):
     def layers(source):
         programme = Programme(4.0, (Event(source, 0.0, 4.0, 0.0, (0.0,), (-30.0,)),))
         return mixer._layers(programme, rng)
 
     mixer, rng = Mixer(bank), np.random.default_rng(2)
     assert 30 < sum(len(layers(1)) for _ in range(400)) < 90
-    assert not any(layers(source) for source in (0, 2, 10) for _ in range(50))  # talk, noise, song
-    for layer in [layer for _ in range(80) for layer in layers(1)]:
-        assert layer.source in (1, 4)
-        assert -38 <= layer.levels[0] <= -30
+    assert not any(layers(source) for source in (0, 2) for _ in range(50))  # talk, noise
+    for source, alike in ((1, (1, 4)), (10, (7, 10))):  # instruments, songs
+        for layer in [layer for _ in range(80) for layer in layers(source)]:
+            assert layer.source in alike
+            assert -38 <= layer.levels[0] <= -30
 
 
 def test_a_batch_depends_on_seed_and_step_alone(bank):
@@ -233,7 +234,7 @@ def test_a_checkpoint_of_another_configuration_is_refused(bank, tmp_path):
 def test_a_small_network_learns_simple_classes(bank, tmp_path):
     config = DetectorConfig(
         network=dataclasses.replace(SMALL, width=16),
-        train=dataclasses.replace(QUICK, steps=90, learning_rate=1e-2, validate_every=1000, average=0.9),
+        train=dataclasses.replace(QUICK, steps=120, learning_rate=1e-2, validate_every=1000, average=0.9),
     )
     plain = PlanOptions(noise=0, speech_in_noise=0, music_in_noise=0)
     net = train(dataclasses.replace(config, plan=plain), bank, tmp_path)

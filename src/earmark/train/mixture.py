@@ -23,8 +23,11 @@ FloatArray = npt.NDArray[np.float32]
 _SILENT_DB = -200.0
 # No verdict on what is this close to the limits of what is heard.
 _UNSURE_DB = 3.0
-# Share of instrumental music that is two pieces at once.
+# Share of music that is two pieces, or two voices, at once.
 _LAYERED = 0.15
+# How often a recording is played faster or slower and shifted, and the deviations: of the logarithm of its
+# rate, and in bands.  There is little singing to learn from, and every voice has a range of its own.
+_VARIED, _VARIED_SONG = (0.5, 0.07, 1.0), (0.8, 0.15, 2.5)
 # Noise so far below speech or music is not asked for.
 _FAINT_NOISE_DB = 15.0
 
@@ -71,6 +74,7 @@ class Mixer:
         self._bins = np.maximum(1.0, filters.sum(axis=1) ** 2 / np.maximum((filters**2).sum(axis=1), 1e-12))
         hz = (filters * np.fft.rfftfreq(f.n_fft, 1 / f.sample_rate)).sum(axis=1) / filters.sum(axis=1)
         self.octaves = np.log2(hz / 1000).astype(np.float32)
+        self._sung = [i for i, s in enumerate(bank.sources) if s.sung]
         self._instrumental = [i for i, s in enumerate(bank.sources) if s.content == "music" and not s.sung]
 
     def render(self, programme: Programme, rng: np.random.Generator) -> Example:
@@ -110,8 +114,8 @@ class Mixer:
         layers = []
         for event in programme.events:
             source = self.bank.sources[event.source]
-            if source.content == "music" and not source.sung and rng.random() < _LAYERED:
-                other = int(rng.choice(self._instrumental))
+            if source.content == "music" and rng.random() < _LAYERED:
+                other = int(rng.choice(self._sung if source.sung else self._instrumental))
                 at = rng.uniform(0, max(0.0, self.bank.sources[other].seconds - event.duration))
                 below = float(rng.uniform(0, 8))
                 levels = tuple(level - below for level in event.levels)
@@ -142,7 +146,8 @@ class Mixer:
             Its level there over its own, dB.
         """
         entry = self.bank.entries[source]
-        rate = float(np.exp(rng.normal(0, 0.07))) if rng.random() < 0.5 else 1.0
+        often, faster, higher = _VARIED_SONG if entry.sung else _VARIED
+        rate = float(np.exp(rng.normal(0, faster))) if rng.random() < often else 1.0
         at = offset / self.front_end.grid.hop_s + np.arange(n) * rate
         index = (at.astype(np.int64)) % entry.n_frames
         mel = self.bank.frames[entry.start + index].astype(np.float32)
@@ -150,8 +155,8 @@ class Mixer:
             following = self.bank.frames[entry.start + (index + 1) % entry.n_frames]
             weight = (at % 1).astype(np.float32)[:, None]
             mel += weight * (following.astype(np.float32) - mel)
-        if rng.random() < 0.4:
-            mel = _shift_bands(mel, float(rng.normal(0, 1.0)))
+        if rng.random() < often:
+            mel = _shift_bands(mel, float(rng.normal(0, higher)))
         index += entry.start
         return mel, self.bank.active[index], self.bank.relative_db[index]
 

@@ -1,4 +1,4 @@
-"""The optimiser of the detector: Muon for matrices, AdamW for what is none.
+"""The optimiser of detectors and embedders: Muon for matrices, AdamW for what is none.
 
 Muon (K. Jordan et al., 2024) makes the update of a matrix orthogonal, so that no direction of it is
 learned at the cost of the others.
@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from earmark.train.config import ScheduleConfig
 
 
 class Optimiser:
-    """Steps the kernels of 1-D convolutions between channels with Muon, all else with AdamW.
+    """Steps the kernels of convolutions between channels with Muon, all else with AdamW.
 
     Parameters
     ----------
@@ -25,19 +25,27 @@ class Optimiser:
         Peak rates and weight decay; `muon_rate` 0 leaves all to AdamW.
     outputs : tuple of str
         Layers that answer: their rows are no directions among others.
+    convolutions : type
+        Those that Muon steps.
     """
 
-    def __init__(self, net: nn.Module, config: ScheduleConfig, outputs: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        net: nn.Module,
+        config: ScheduleConfig,
+        outputs: tuple[str, ...],
+        convolutions: type[nn.Conv1d] | type[nn.Conv2d] = nn.Conv1d,
+    ) -> None:
         last = {id(p) for name in outputs for p in net.get_submodule(name).parameters()}
         kernels = {
             id(m.weight): m.weight
             for m in net.modules()
-            if config.muon_rate and isinstance(m, nn.Conv1d) and m.groups == 1 and id(m.weight) not in last
+            if config.muon_rate and isinstance(m, convolutions) and m.groups == 1 and id(m.weight) not in last
         }
         rest = [p for p in net.parameters() if id(p) not in kernels]
         self._kernels = list(kernels.values())
         # Muon takes matrices: the same memory, one row an output channel.
-        self._matrices = [nn.Parameter(kernel.detach().flatten(1)) for kernel in self._kernels]
+        self._matrices = [nn.Parameter(_matrix(kernel.detach(), kernel)) for kernel in self._kernels]
         parts: list[torch.optim.Optimizer] = [
             torch.optim.AdamW(
                 [
@@ -62,7 +70,7 @@ class Optimiser:
     def step(self, share: float) -> None:
         """Take a step at a share of the peak rates."""
         for matrix, kernel in zip(self._matrices, self._kernels, strict=True):
-            matrix.grad = None if kernel.grad is None else kernel.grad.flatten(1)
+            matrix.grad = None if kernel.grad is None else _matrix(kernel.grad, kernel)
         for part, peak in zip(self._parts, self._peaks, strict=True):
             for group in part.param_groups:
                 group["lr"] = peak * share
@@ -76,3 +84,8 @@ class Optimiser:
         """Take up a state."""
         for part, own in zip(self._parts, state, strict=True):
             part.load_state_dict(own)
+
+
+def _matrix(values: Tensor, kernel: Tensor) -> Tensor:
+    """Return a kernel's values, or its gradient, as a matrix in the order of the kernel's own memory."""
+    return (values if kernel.is_contiguous() else values.movedim(1, -1)).flatten(1)

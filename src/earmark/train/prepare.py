@@ -87,6 +87,11 @@ def held_out_bank(data: DataConfig, front_end: FrontEnd, cache: Path, jobs: int)
     return load_bank(chosen, plain, front_end, cache, seed=0, jobs=jobs)
 
 
+def held_out_name(data: DataConfig) -> str:
+    """Say what `held_out_bank` is made of."""
+    return "the collections held out" if data.holdout else "the training collections, newly mixed"
+
+
 def recipes(sources: list[Source], data: DataConfig, seed: int) -> list[Recipe]:
     """List what the bank is made of."""
     rng = np.random.default_rng((seed, 1))

@@ -20,7 +20,7 @@ from earmark.train.export import export
 from earmark.train.loop import LABELS, Progress, evaluate, train
 from earmark.train.mixture import Mixer
 from earmark.train.networks import DetectorNet
-from earmark.train.prepare import VALIDATION_SEED, held_out_bank, load_bank, training_sources
+from earmark.train.prepare import VALIDATION_SEED, held_out_bank, held_out_name, load_bank, training_sources
 from earmark.train.tune import tune_decoding
 
 # Batches that validate during training; they steer nothing.
@@ -96,7 +96,6 @@ def make_card(
     scores: dict[str, float],
 ) -> ModelCard:
     """Describe a trained network: what it was made from, how, and what it scored while training."""
-    on = "the collections held out" if config.data.holdout else "the training collections, newly mixed"
     return ModelCard(
         name=config.name,
         version=config.version,
@@ -107,7 +106,11 @@ def make_card(
         decode=decoding,
         licence="MIT",
         sources=attribution(sources, config.data),
-        metrics={f"frames mixed from {on}": {name: round(value, 2) for name, value in scores.items()}},
+        metrics={
+            f"frames mixed from {held_out_name(config.data)}": {
+                name: round(value, 2) for name, value in scores.items()
+            }
+        },
         trained={
             "config": json.loads(json.dumps(asdict(config.network) | asdict(config.train))),
             "parameters": sum(p.numel() for p in net.parameters()),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from earmark.embeddingcard import EmbeddingCard
 from earmark.features.detectormel import DetectorMel
@@ -22,7 +23,13 @@ from earmark.train.export import export_embeddings
 from earmark.train.loop import Progress, train_steps
 from earmark.train.mixture import Mixer
 from earmark.train.optimiser import Optimiser
-from earmark.train.prepare import VALIDATION_SEED, held_out_bank, load_bank, training_sources
+from earmark.train.prepare import (
+    VALIDATION_SEED,
+    held_out_bank,
+    held_out_name,
+    load_bank,
+    training_sources,
+)
 from earmark.train.run import attribution
 
 # Batches that validate during training; they steer nothing.
@@ -62,7 +69,7 @@ def train_embedder(
     ).to(find_device(device))
     train_steps(
         net,
-        Optimiser(net, t, ()),
+        Optimiser(net, t, (), nn.Conv2d),
         maker.batch,
         lambda answers, batch: loss_of(answers, batch, t),
         t,
@@ -83,7 +90,7 @@ def train_embedder(
         licence="MIT",
         sources=attribution(sources, config.data),
         metrics={
-            "windows of the collections held out": {
+            f"windows of {held_out_name(config.data)}": {
                 name: round(value, 2) for name, value in recordings_found(embedder, validation).items()
             }
         },

@@ -22,7 +22,7 @@ CONTENTS = ("speech", "instruments", "noise", "singing", "many voices")
 _SINGING, _MANY = CONTENTS.index("singing"), CONTENTS.index("many voices")
 # How often a window is of speech, instruments, noise, singing.
 _SHARES = (0.22, 0.34, 0.16, 0.28)
-# A recording's weight grows with the root of its length, up to this many seconds.
+# A recording's weight in its collection grows with the root of its length, up to this many seconds.
 _LONGEST_S = 600.0
 # Places in a recording that are tried until a window sounds for this share of its time.
 _TRIES, _SOUNDING = 4, 0.3
@@ -87,8 +87,10 @@ class WindowMaker:
         kind = {name: i for i, name in enumerate(self.kinds)}
         self._kind_of = {i: kind[_kind_of(sources[i])] for i in fits}
         self._fits = np.array(fits)
-        self._sung = [i for i in fits if sources[i].sung]
-        self._shares = np.cumsum(self._probabilities(sources))
+        shares = self._probabilities(sources)
+        self._shares = np.cumsum(shares)
+        sung = np.array([sources[members[0]].sung for members in self._members])
+        self._singing = shares * sung / max(shares[sung].sum(), 1e-9)
 
     def batch(self, step: int) -> Windows:
         """Make the batch of a step; it depends on the seed and the step alone, so a run can be resumed."""
@@ -106,10 +108,13 @@ class WindowMaker:
         )
 
     def _probabilities(self, sources: Sequence[Source]) -> npt.NDArray[np.float64]:
-        """Share of every recording."""
-        content = np.array([_content_of(sources[members[0]]) for members in self._members])
+        """Share of every recording: within a content, a collection's is the root of its length."""
+        first = [sources[members[0]] for members in self._members]
+        content = np.array([_content_of(source) for source in first])
         seconds = np.array([sum(sources[i].seconds for i in members) for members in self._members])
         weight = np.sqrt(np.minimum(seconds, _LONGEST_S))
+        collection = np.unique([f"{_content_of(s)} {s.origin}" for s in first], return_inverse=True)[1]
+        weight *= (np.sqrt(np.bincount(collection, seconds)) / np.bincount(collection, weight))[collection]
         shares = np.zeros(len(content))
         for i, share in enumerate(_SHARES):
             which = content == i
@@ -128,8 +133,9 @@ class WindowMaker:
         kind = self._kind_of[source]
         if content == _SINGING and rng.random() < self.config.choirs:
             for _ in range(rng.integers(1, 6)):
-                voice = self._sung[rng.integers(len(self._sung))]
-                mel = _added(mel, self._part(voice, rng) - rng.uniform(0, 8))
+                voice = self._members[int(rng.choice(len(self._members), p=self._singing))]
+                part = self._part(voice[rng.integers(len(voice))], rng)
+                mel = _added(mel, part - rng.uniform(0, 8))
             contents[_MANY], recording, kind = 1, UNKNOWN, UNKNOWN
         if rng.random() < self.config.mixed:
             other, below = int(rng.choice(self._fits)), rng.uniform(3, 30)
