@@ -234,7 +234,7 @@ def _run_network(
             lambda done, total: tell(f"{title}: scoring mixture {done} of {total}"),
         )
         scores = replace(scores, mixtures=mixtures)
-    told = {}
+    told: dict[str, Any] = {}
     if experiment.protocol.unit == "folder":  # whole collections are unseen: how right is each?
         folders = ["/".join(Path(test.examples[i].path).parts[-3:-1]) for i in test.owner.tolist()]
         told["folders"] = right_by(folders, answers.argmax(axis=1) == test.labels)
