@@ -130,7 +130,7 @@ def test_commands_and_options_exist(
         nested = arguments[0] in ("batch", "bench", "models", "datasets") and arguments[1:2]
         path = arguments[: 2 if nested and not arguments[1].startswith("-") else 1]
         assert run([*path, "--help"]) == 0
-        shown = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", capsys.readouterr().out))
+        shown = set(re.findall(r"(?<![\w-])--?[a-z][a-z0-9-]*", capsys.readouterr().out))
         used = {word for word in arguments[len(path) :] if re.match(r"--?[a-z]", word)}
         assert used <= shown, f"{page}: {used - shown} in 'earmark {' '.join(arguments)}'"
 

@@ -45,7 +45,7 @@ from earmark.train.experiments.nets import row_network  # noqa: E402
 from earmark.train.experiments.prepared import Prepared, prepare  # noqa: E402
 from earmark.train.experiments.protocol import OVERLAP, Protocol  # noqa: E402
 from earmark.train.experiments.rows import NetworkRow  # noqa: E402
-from earmark.train.experiments.scores import PatchScores, figure_names  # noqa: E402
+from earmark.train.experiments.scores import PatchScores, figure_names, right_by  # noqa: E402
 from earmark.train.experiments.signals import Signal  # noqa: E402
 from earmark.train.experiments.store import FeatureStore  # noqa: E402
 from earmark.train.models import MultiTaskOutputs  # noqa: E402
@@ -265,6 +265,12 @@ def test_figures_of_a_worked_example():
     none = np.zeros(3, int)
     assert PatchScores.of(unsure, none, none, np.full(3, np.nan)).files.tolist() == [[1, 0], [0, 0]]
     assert PatchScores.of(np.eye(2)[[0]], none[:1], none[:1], np.array([np.nan])).figures("xy")["F1 y"] == 0
+
+
+def test_right_patches_are_counted_by_where_they_are_from():
+    right = np.array([True, False, True, True])
+    assert right_by(["b", "a", "b", "a"], right) == {"a": [1, 2], "b": [2, 2]}
+    assert right_by([], right[:0]) == {}
 
 
 def test_answers_to_mixtures_are_counted_by_their_ratio():
@@ -595,17 +601,42 @@ def test_noise_may_come_from_another_dataset(tmp_path):
 def test_results_of_two_runs_into_one_file_are_all_kept(corpus, cache, tmp_path):
     place, out = Workplace(cache, tmp_path / "runs"), tmp_path / "out.json"
     experiment = read_experiment(table(tmp_path))
+    other_row = {"row": "another", "repetition": 0, "setup": {}}
 
     def other(text: str) -> None:
         if "scoring" in text and not out.exists():
-            out.write_text(
-                json.dumps({"table": "test", "results": [{"row": "another", "repetition": 0, "setup": {}}]})
-            )
+            out.write_text(json.dumps({"table": "test", "results": [other_row | {"figures": {}}]}))
 
     run = {"rows": ["plain"], "quick": True}
     report = run_experiment(experiment, corpus, out, place, tell=other, **run)
     assert [r["row"] for r in json.loads(out.read_text())["results"]] == ["another", "plain"]
     assert [r["row"] for r in report["results"]] == ["plain"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"table": "te', "is no file of results"),
+        ("[]", "is no file of results"),
+        ('{"table": "test"}', "is no file of results .it lacks 'results'"),
+        ('{"table": "test", "results": [{"row": "plain"}]}', "is no file of results .it lacks 'repetition'"),
+        ('{"table": "test", "results": [1]}', "is no file of results"),
+    ],
+)
+def test_a_file_that_holds_no_results_is_refused_and_kept(corpus, cache, tmp_path, text, message):
+    place, out = Workplace(cache, tmp_path / "runs"), tmp_path / "out.json"
+    out.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        run_experiment(read_experiment(table(tmp_path)), corpus, out, place, quick=True)
+    assert out.read_text() == text
+
+
+def test_a_file_in_the_place_of_a_folder_is_named(corpus, tmp_path, capsys):
+    runs = tmp_path / "runs"
+    runs.write_text("")
+    command = ["bench", str(table(tmp_path)), "--data", str(corpus), "--quick", "--runs", str(runs)]
+    assert run([*command, "--out", str(tmp_path / "out.json")]) == 1
+    assert f"cannot write '{runs}" in capsys.readouterr().err
 
 
 def test_a_copy_that_is_not_as_published_is_told_before_and_in_the_title(corpus, tmp_path):

@@ -457,6 +457,8 @@ def test_chunks_last_as_long_at_another_rate() -> None:
     assert extractor(noise(3 * 3200 + 100)).shape == (40, 15)
     assert extractor.centre(0) == pytest.approx(create_features("allconv-mel").centre(0), abs=1e-4)
     # The bands are those up to half that rate: the loudest is the one around the tone.
+    with pytest.raises(ConfigError, match="sample_rate 10 of 'allconv-mel': it must be at least 8000"):
+        create_features("allconv-mel", sample_rate=10)
     tone = np.sin(2 * np.pi * 7000 * np.arange(3200) / 16_000).astype(np.float32)
     centres = mel_edges(40, 0, 8000)[1:-1]
     np.testing.assert_array_equal(extractor(tone).argmax(axis=0), np.abs(centres - 7000).argmin())

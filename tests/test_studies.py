@@ -78,7 +78,7 @@ title = "A test"
 source = "Nobody, Table 0"
 data = ["corpus"]
 measures = ["accuracy"]
-protocol = {classes = ["speech", "music"], shares = [0.7, 0.3]}
+protocol = {classes = ["speech", "music"], shares = [0.7, 0.3], unit = "folder"}
 fit = {batch = 16, per_class = true, epochs = 2}
 [[row]]
 name = "All-Conv"
@@ -174,6 +174,11 @@ def test_a_row_is_loaded_as_it_was_scored(runs, data):
     assert all(torch.equal(value, best[name]) for name, value in trained.net.state_dict().items())
     assert not trained.net.training
     assert trained.origin["quick"]
+    # How right each folder of the test part is.
+    (result, _) = json.loads((runs / "all.json").read_text())["results"]
+    assert {name[: name.index("/")] for name in result["folders"]} == {"corpus"}
+    counts = np.array(list(result["folders"].values())).sum(axis=0)
+    assert counts.tolist() == [np.trace(result["patches"]), np.sum(result["patches"])]
 
 
 def test_rows_that_cannot_be_used_are_named(runs, tmp_path):

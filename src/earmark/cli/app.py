@@ -125,8 +125,9 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(str(err), 2 if isinstance(err, (ConfigError, ModelError)) else 1, color)
     except BrokenPipeError:
         raise
-    except OSError as err:  # the rest is caught where it arises: this is standard output on a full disk
-        return _fail(f"cannot write: {err.strerror or err}", 1, color)
+    except OSError as err:  # the rest is caught where it arises: a full disk, a file where a folder should be
+        where = f" '{err.filename}'" if err.filename else ""
+        return _fail(f"cannot write{where}: {err.strerror or err}", 1, color)
     except ModuleNotFoundError as err:
         package = (err.name or "").partition(".")[0]
         if package not in _EXTRAS:

@@ -53,15 +53,11 @@ def _check(root: Path) -> list[str]:
 
 
 def _check_folds(sources: list[Source]) -> list[str]:
-    """Return a line for each class that a fold lacks, and for groups that lie in several folds."""
+    """Return a line for each class that folds lack, and for groups that lie in several folds."""
     folds = sorted({source.fold for source in sources})
     full = {(source.content, source.fold) for source in sources}
-    lines = [
-        f"{content}: no recording in fold {fold}"
-        for content in CONTENTS
-        for fold in folds
-        if (content, fold) not in full
-    ]
+    bare = {c: [str(fold) for fold in folds if (c, fold) not in full] for c in CONTENTS}
+    lines = [f"{content}: no recording in fold {', '.join(own)}" for content, own in bare.items() if own]
     of_group: dict[str, set[int]] = {}
     for source in sources:
         of_group.setdefault(source.group, set()).add(source.fold)

@@ -13,9 +13,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from earmark.errors import ConfigError
 from earmark.features.decibels import RANGE_DB, to_decibels
 from earmark.features.extractor import Extractor
 from earmark.features.mel import FloatArray
+
+# Hz; far below it the lowest of 40 bands are narrower than what windows of 23 ms tell apart.
+_LOWEST_RATE = 8000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +47,10 @@ class GraphMel(Extractor):
     n_mels: int = 40
 
     def __post_init__(self) -> None:
+        if self.sample_rate < _LOWEST_RATE:
+            raise ConfigError(
+                f"sample_rate {self.sample_rate} of '{self.name}': it must be at least {_LOWEST_RATE}"
+            )
         for name, at_44100 in (("win_length", 1024), ("hop_length", 1764), ("n_fft", 1024)):
             object.__setattr__(self, name, round(at_44100 * self.sample_rate / 44_100))
         super().__post_init__()

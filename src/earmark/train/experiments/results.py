@@ -76,8 +76,12 @@ def read_results(path: Path, table: str) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         results = found["results"]
-    except (OSError, ValueError, KeyError, TypeError) as err:
-        raise ConfigError(f"'{path}' is no file of results ({err}); name another one") from err
+        for result in results:
+            for key in ("row", "repetition", "setup", "figures"):
+                result[key]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
+        what = f"it lacks {err}" if isinstance(err, KeyError) else err
+        raise ConfigError(f"'{path}' is no file of results ({what}); name another one") from err
     if found.get("table") != table:
         raise ConfigError(f"'{path}' holds results of '{found.get('table')}'; name another file")
     return report | {"results": results}

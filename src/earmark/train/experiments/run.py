@@ -27,7 +27,7 @@ from earmark.train.experiments.results import (
     read_results,
 )
 from earmark.train.experiments.rows import NetworkRow, Row, TransferRow, TrivialRow, VectorRow
-from earmark.train.experiments.scores import PatchScores
+from earmark.train.experiments.scores import PatchScores, right_by
 from earmark.train.experiments.shallow import run_trivial, run_vectors
 from earmark.train.experiments.store import FeatureStore
 from earmark.train.experiments.table import Experiment
@@ -234,6 +234,10 @@ def _run_network(
             lambda done, total: tell(f"{title}: scoring mixture {done} of {total}"),
         )
         scores = replace(scores, mixtures=mixtures)
+    told: dict[str, Any] = {}
+    if experiment.protocol.unit == "folder":  # whole collections are unseen: how right is each?
+        folders = ["/".join(Path(test.examples[i].path).parts[-3:-1]) for i in test.owner.tolist()]
+        told["folders"] = right_by(folders, answers.argmax(axis=1) == test.labels)
     products = "bfloat16" if any(part.bfloat16 for part in parts) else "float32"
     return scores, {
         "parameters": count_parameters(net),
@@ -243,6 +247,7 @@ def _run_network(
         "seconds": round(sum(part.seconds for part in parts), 1),
         "environment": environment() | {"torch": torch.__version__, "products": products},
         "checkpoint": folder.name,
+        **told,
     }
 
 

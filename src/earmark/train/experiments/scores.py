@@ -102,6 +102,21 @@ def answers_by_ratio(probabilities: FloatArray, smr_db: FloatArray) -> dict[floa
     return {level: np.bincount(answers[smr_db == level], minlength=n_classes) for level in levels}
 
 
+def right_by(places: Sequence[str], right: npt.NDArray[np.bool_]) -> dict[str, list[int]]:
+    """Count right patches and all patches, (right, all), by where each is from; names are sorted.
+
+    Parameters
+    ----------
+    places : sequence of str, shape=(n,)
+    right : bool, shape=(n,)
+    """
+    names, which = np.unique(np.asarray(places, str), return_inverse=True)
+    counts = np.stack(
+        [np.bincount(which, right, len(names)), np.bincount(which, minlength=len(names))], axis=1
+    )
+    return dict(zip(names.tolist(), counts.astype(int).tolist(), strict=True))
+
+
 def _recall_at(level_db: float) -> str:
     return f"recall at {level_db:g} dB"
 
