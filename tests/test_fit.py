@@ -426,7 +426,7 @@ def test_what_a_user_should_know_of_recordings_is_told_each_time(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--head", "forest"), "--head forest: choose one of svm, d128, d512"),
+        (("--head", "forest"), "--head forest: choose one of svm, lda, d128, d512"),
         (("--fusion", "middle"), "--fusion middle: choose one of late, early"),
         (("--folds", "1"), "--folds 1: give 2 or more"),
         (("--folds", "3", "--head", "svm"), "3 folds: class 'high' has 2 groups, and each fold needs one"),

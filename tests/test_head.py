@@ -116,7 +116,7 @@ def test_parameters_are_those_published(kind: str, d: int, k: int, count: int) -
     assert (head.n_features, head.n_classes) == (d, k)
 
 
-@pytest.mark.parametrize("kind", ["svm", "d128", "d512"])
+@pytest.mark.parametrize("kind", ["svm", "lda", "d128", "d512"])
 @pytest.mark.parametrize("k", [2, 3])
 def test_classes_that_lie_apart_are_told_apart(kind: str, k: int) -> None:
     torch = pytest.importorskip("torch")
@@ -140,7 +140,7 @@ def test_classes_that_lie_apart_are_told_apart(kind: str, k: int) -> None:
     np.testing.assert_allclose(head.low[:5] + head.span[:5], train[:, :5].max(axis=0), rtol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["svm", "d128"])
+@pytest.mark.parametrize("kind", ["svm", "lda", "d128"])
 def test_weights_of_classes_shift_what_lies_between(kind: str) -> None:
     pytest.importorskip("torch")
     if kind == "svm":
@@ -160,6 +160,31 @@ def test_weights_of_classes_shift_what_lies_between(kind: str) -> None:
     )
     assert (weighed > plain).all()
     assert (weighed > 0.5).sum() > 10 > (plain > 0.5).sum()
+
+
+@pytest.mark.parametrize(("n", "d"), [(60, 8), (30, 80), (15, 80)])
+def test_discriminants_are_those_of_shrunk_covariances(n: int, d: int) -> None:
+    sklearn = pytest.importorskip("sklearn.discriminant_analysis")
+    from earmark.train.discriminant import fit_discriminant
+
+    x, y = blobs(n, d)
+    x = (x - 100) * np.linspace(0.5, 3, d, dtype=np.float32)
+    counts = np.bincount(y)
+    weight, bias = fit_discriminant(x, y, (n / 3 / counts).astype(np.float32))
+    wanted = sklearn.LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=[1 / 3] * 3).fit(x, y)
+    found, others = x @ weight.T + bias, wanted.decision_function(x)
+    # Up to what all classes have in common.
+    found, others = (each - each.mean(axis=1, keepdims=True) for each in (found, others))
+    np.testing.assert_allclose(found, others, rtol=1e-3, atol=1e-3 * np.abs(others).max())
+
+
+def test_discriminants_of_single_examples_and_constant_values_are_finite() -> None:
+    from earmark.train.discriminant import fit_discriminant
+
+    x = np.array([[0, 1, 5], [2, 1, 5], [0, 3, 5]], np.float32)
+    weight, bias = fit_discriminant(x, np.arange(3), np.ones(3, np.float32))
+    assert (x @ weight.T + bias).argmax(axis=1).tolist() == [0, 1, 2]
+    assert np.isfinite(weight).all()
 
 
 @pytest.mark.filterwarnings("error")
@@ -196,7 +221,7 @@ def test_the_best_epoch_on_a_validation_set_is_taken() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"kind": "svn"}, "unknown classifier 'svn'; choose one of svm, d128, d512"),
+        ({"kind": "svn"}, "unknown classifier 'svn'; choose one of svm, lda, d128, d512"),
         ({"labels": [0, 0, 0, 0]}, "all embeddings are of one class; give some of every class"),
         ({"labels": [0, 2, 2, 0]}, "class 1 has no embeddings"),
         ({"labels": [0, 1, 1]}, r"embeddings \(4, 2\) and labels \(3,\)"),

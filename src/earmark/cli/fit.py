@@ -15,7 +15,7 @@ from earmark.errors import ConfigError
 if TYPE_CHECKING:
     from earmark.train.fitting.report import Report
 
-_HEADS, _FUSIONS = ("svm", "d128", "d512"), ("late", "early")
+_HEADS, _FUSIONS = ("svm", "lda", "d128", "d512"), ("late", "early")
 _DATA = "Folder of class folders (CLASS/FILE or CLASS/GROUP/FILE), or CSV: path,label[,group][,start,end]."
 # Columns of tables that are not shown on a terminal.
 _WIDE = 160
@@ -42,7 +42,9 @@ def fit(
     ] = None,
     head: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="svm, d128 or d512; may be repeated. [dim]\\[default: all][/dim]"),
+        typer.Option(
+            metavar="NAME", help="svm, lda, d128 or d512; may be repeated. [dim]\\[default: all][/dim]"
+        ),
     ] = None,
     fusion: Annotated[
         list[str] | None,
@@ -53,7 +55,7 @@ def fit(
         typer.Option(metavar="N", help="Parts tested in turn. [dim]\\[default: 5, or fewer][/dim]"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed makes other folds.")] = 0,
-    quick: Annotated[bool, typer.Option("--quick", help="A first look: three folds, svm alone.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A first look: three folds, no networks.")] = False,
     report: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Write report.html, report.json, files.csv and pictures here."),

@@ -2,6 +2,7 @@
 
 ======  =====================================================================================
 svm     a linear support vector machine, C = 1, one class against the rest
+lda     linear discriminant analysis, see `earmark.train.discriminant`; not one of theirs
 d128    a layer of 128 with ReLU and dropout 0.5, then the classes
 d512    layers of 512 and of 128, each with ReLU and dropout 0.5, then the classes
 ======  =====================================================================================
@@ -25,10 +26,11 @@ from torch import Tensor, nn
 
 from earmark.errors import ConfigError
 from earmark.head import FloatArray, Head, IntArray
+from earmark.train.discriminant import fit_discriminant
 from earmark.train.models.layers import Dense
 
 # Units of the hidden layers.
-KINDS: dict[str, tuple[int, ...]] = {"svm": (), "d128": (128,), "d512": (512, 128)}
+KINDS: dict[str, tuple[int, ...]] = {"svm": (), "lda": (), "d128": (128,), "d512": (512, 128)}
 EPOCHS = 500
 _BATCH, _DROPOUT, _LEARNING_RATE = 256, 0.5, 1e-3
 # Keras's.
@@ -67,8 +69,7 @@ def fit_head(
     class_weights : sequence of float, optional
         How much an embedding of each class counts, see `inverse_frequencies`; by default all alike.
     validation : tuple of array, shape=(m, d), and int, shape=(m,), optional
-        The epoch with the best accuracy on these is taken, the first of equal ones.  Nothing is chosen for
-        a support vector machine.
+        The epoch with the best accuracy on these is taken, the first of equal ones; of the networks alone.
     epochs : int
         Of the networks.
 
@@ -98,6 +99,8 @@ def fit_head(
     scaled = (x - low) / span
     if kind == "svm":
         return Head(kind, low, span, (_support_vectors(scaled, y, weights, seed),))
+    if kind == "lda":
+        return Head(kind, low, span, (fit_discriminant(scaled, y, weights),))
     held_out = None
     if validation is not None:
         values, truth = _checked(*validation)

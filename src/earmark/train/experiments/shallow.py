@@ -25,12 +25,14 @@ from earmark.train.experiments.example import Example, Split
 from earmark.train.experiments.results import Workplace
 from earmark.train.experiments.rows import TrivialRow, VectorRow
 from earmark.train.experiments.scores import PatchScores
-from earmark.train.head import fit_head, inverse_frequencies
+from earmark.train.head import KINDS, fit_head, inverse_frequencies
 from earmark.train.vectors import VectorStore
 
 FloatArray = npt.NDArray[np.float32]
 Tell = Callable[[str], None]
 
+# That fit what is no network.
+_PACKAGES: dict[str, tuple[str, ...]] = {"svm": ("scikit-learn",), "lda": ()}
 # Recordings that are described before what there is of them is kept.
 _CHUNK = 200
 # Of embeddings that are learned; those who learn hold several times as much.
@@ -106,7 +108,7 @@ def _fitted(
     began, cpu = time.monotonic(), time.process_time()
     fusion = row.head.fusion
     x, y = _learned(store, split.train, fusion)
-    is_network = row.head.kind != "svm"
+    is_network = bool(KINDS[row.head.kind])
     head = fit_head(
         row.head.kind,
         x,
@@ -125,7 +127,7 @@ def _fitted(
         "epochs": [row.head.epochs] if is_network else [],
         "cpu_s": round(time.process_time() - cpu, 1),
         "seconds": round(time.monotonic() - began, 1),
-        "environment": environment("torch" if is_network else "scikit-learn"),
+        "environment": environment(*_PACKAGES.get(row.head.kind, ("torch",))),
     }
     return np.concatenate(answers), [len(each) for each in answers], told
 

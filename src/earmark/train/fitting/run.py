@@ -31,7 +31,7 @@ _N_FOLDS = 5
 # Of what a fold can learn; all of it is known from the comparison.
 _SHARES = (0.1, 0.25, 0.5)
 # For a first look: folds, and what is compared.
-_QUICK_FOLDS, _QUICK_HEADS = 3, ("svm",)
+_QUICK_FOLDS, _QUICK_HEADS = 3, ("svm", "lda")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class FitSettings:
         None for 5, or as many as the class with the fewest groups has.
     seed : int
     quick : bool
-        A first look: three folds, the support vector machine alone.
+        A first look: three folds, no networks.
     jobs : int
         Processes that embed.
     """
