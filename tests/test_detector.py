@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import earmark
-from earmark import model as model_module
+from earmark import posteriorstream
 from earmark.card import DecodeOptions
 from earmark.decode import decode
 from earmark.detector import Detector, detect
@@ -80,7 +80,7 @@ def test_a_segment_up_to_the_end_ends_with_the_signal(detector: Detector, tone: 
 def test_the_stream_gives_the_same_segments_however_it_is_cut(
     detector: Detector, monkeypatch: pytest.MonkeyPatch, tone: Tone, data: st.DataObject, rate: int
 ) -> None:
-    monkeypatch.setattr(model_module, "_CORE_FRAMES", 60)
+    monkeypatch.setattr(posteriorstream, "CORE_FRAMES", 60)
     x = tone(9, 300, start=0.5, end=4, rate=rate) + tone(9, 4000, start=2, rate=rate)
     x[::7] += np.random.default_rng(0).normal(0, 0.002, len(x[::7])).astype(np.float32)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(x)), max_size=12)))

@@ -14,13 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
-from earmark import model as model_module
+from earmark import posteriorstream
 from earmark.card import ModelCard
 from earmark.errors import AudioError, ConfigError, ModelError
 from earmark.features import FrontEnd, log_mel
-from earmark.model import Model, PosteriorStream
+from earmark.model import Model
 from earmark.modelfile import embedded_models
 from earmark.posteriors import Posteriors
+from earmark.posteriorstream import PosteriorStream
 
 Tone = Callable[..., np.ndarray]
 SLOW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -156,7 +157,7 @@ def test_chunks_equal_one_run(strided: Model, n_frames: int) -> None:
 def test_chunks_do_not_depend_on_how_the_frames_arrive(
     strided: Model, monkeypatch: pytest.MonkeyPatch, data: st.DataObject, n_frames: int
 ) -> None:
-    monkeypatch.setattr(model_module, "_CORE_FRAMES", 60)
+    monkeypatch.setattr(posteriorstream, "CORE_FRAMES", 60)
     mel = random_mel(n_frames, n_frames)
     cuts = sorted(data.draw(st.lists(st.integers(0, n_frames), max_size=12)))
     found = streamed(strided, mel, cuts)
@@ -165,8 +166,8 @@ def test_chunks_do_not_depend_on_how_the_frames_arrive(
 
 
 def test_too_little_margin_would_show(strided_model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_module, "_CORE_FRAMES", 60)
-    monkeypatch.setattr(model_module, "_PAUSE_S", 0.0)
+    monkeypatch.setattr(posteriorstream, "CORE_FRAMES", 60)
+    monkeypatch.setattr(posteriorstream, "_PAUSE_S", 0.0)
     model = Model.load(strided_model_path)
     model.card = replace(model.card, context=4)
     mel = random_mel(400)
@@ -179,7 +180,7 @@ def test_the_frames_held_do_not_grow(tiny: Model) -> None:
     for _ in range(40):
         stream.push(random_mel(500))
         held.append(stream._mel.shape[1])
-    assert max(held) <= model_module._CORE_FRAMES + 2 * 4 + 500
+    assert max(held) <= posteriorstream.CORE_FRAMES + 2 * 4 + 500
 
 
 def test_frames_of_another_front_end_are_refused(tiny: Model) -> None:
@@ -246,12 +247,38 @@ def test_other_rates_are_resampled(tiny: Model, tone: Tone, rate: float) -> None
     assert found.duration == pytest.approx(len(x) / rate, abs=1e-9)
 
 
+@pytest.mark.parametrize("rate", [16_000, 11_025])
+@pytest.mark.parametrize("seconds", [0.5, 5.99, 6.0, 6.01, 6.7, 7.2, 9.0, 13.333])
+def test_parts_of_a_signal_are_what_is_there_in_the_whole(
+    strided: Model, monkeypatch: pytest.MonkeyPatch, seconds: float, rate: int
+) -> None:
+    monkeypatch.setattr(posteriorstream, "CORE_FRAMES", 60)
+    monkeypatch.setattr("earmark.features.logmel._FRAMES_PER_BLOCK", 16)
+    assert strided.chunk_s == pytest.approx(1.2)
+    x = np.random.default_rng(0).normal(0, 0.1, round(seconds * rate)).astype(np.float32)
+    wanted = strided.posteriors(x, rate)
+    for length in (1, 2, 5):
+        n_parts = 12 // length
+        parts = [
+            Posteriors.concatenate(
+                list(strided.stream_part([x], rate, part * length, length if part < n_parts - 1 else None))
+            )
+            for part in range(n_parts)
+        ]
+        found = Posteriors.concatenate([part for part in parts if len(part)])
+        assert np.array_equal(found.values, wanted.values)
+        assert found.duration == wanted.duration
+        assert [len(part) for part in parts[:-1]] == [
+            min(60 * length, max(0, len(wanted) - 60 * length * part)) for part in range(n_parts - 1)
+        ]
+
+
 @SLOW
 @given(data=st.data(), rate=st.sampled_from([16_000, 11_025]))
 def test_the_result_does_not_depend_on_how_the_signal_is_cut(
     strided: Model, monkeypatch: pytest.MonkeyPatch, data: st.DataObject, rate: int
 ) -> None:
-    monkeypatch.setattr(model_module, "_CORE_FRAMES", 60)
+    monkeypatch.setattr(posteriorstream, "CORE_FRAMES", 60)
     n = data.draw(st.integers(0, 5 * rate))
     x = np.random.default_rng(n).normal(0, 0.1, n).astype(np.float32)
     cuts = sorted(data.draw(st.lists(st.integers(0, n), max_size=10)))

@@ -41,6 +41,7 @@ FLOORS = [
     },
     {
         "posteriors",
+        "posteriorstream",
         "audio",
         "effects",
         "render",

@@ -137,6 +137,12 @@ class Ledger(LedgerReader):
                     "INSERT OR REPLACE INTO texts VALUES (?, ?)", (task.number, outcome.text)
                 )
 
+    def expects(self, task: Task) -> bool:
+        """Tell whether a task is still wanted; parts of a recording that has failed are not."""
+        with told(self.path):
+            query = "SELECT COUNT(*) FROM parts WHERE item = ? AND part = ?"
+            return task.part is None or bool(self._rows(query, (task.number, task.part)).fetchone()[0])
+
     def put_back(self, task: Task) -> None:
         """Make a task pending again."""
         if task.part is None:

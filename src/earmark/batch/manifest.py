@@ -53,7 +53,8 @@ def _line(row: dict[str, Any], plan: Plan) -> dict[str, Any]:
         "id": row["id"],
         # Names need not be valid text.
         "source": row["source"].encode("utf-8", "backslashreplace").decode(),
-        "status": row["state"],
+        # Written when no run is at work: what is in parts goes on in the next.
+        "status": "pending" if row["state"] == "running" else row["state"],
         "duration": duration,
         **row["shares"],
         **{

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 
@@ -46,7 +47,7 @@ def process_one(detector: Detector, plan: Plan, task: Task, progress: Progress) 
         error, hopeless = fault_of(err, task.source, task.id)
         outcome = Outcome(error, fault=_place_of(err, hopeless))
     seconds = round(time.perf_counter() - began, 3)
-    return Outcome(**{**vars(outcome), "seconds": seconds})
+    return replace(outcome, seconds=seconds)
 
 
 def _done(detector: Detector, plan: Plan, task: Task, progress: Progress) -> Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 
 from earmark.batch.engines import Engine
@@ -65,6 +65,8 @@ def run_batch(
     try:
         with closing(engine.run(partial(make, plan), tasks, limits)) as results:
             for task, outcome in results:
+                if not ledger.expects(task):
+                    continue
                 if outcome.fault == "disk":
                     raise EarmarkError(f"{task.id}: {outcome.error}")
                 n_faults = n_faults + 1 if outcome.fault == "store" else 0
@@ -82,7 +84,8 @@ def run_batch(
         if shelf is not None:
             shelf.flush()
     finally:
-        ledger.recover()
+        with suppress(EarmarkError):  # on a full disk; the next run begins with it
+            ledger.recover()
         shutil.rmtree(plan.workshop, ignore_errors=True)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +17,7 @@ from earmark.batch.plan import Plan, check_same, make_plan
 from earmark.batch.process import make_work
 from earmark.batch.run import run_batch
 from earmark.batch.task import Outcome, Task
+from earmark.errors import EarmarkError
 from earmark.files import make_folder
 from earmark.pool import Limits, Work
 
@@ -106,13 +107,16 @@ def _opened(folder: Path) -> Iterator[tuple[Ledger, Plan]]:
 
 
 def _run(ledger: Ledger, plan: Plan, running: Running, teller: Teller) -> None:
+    # What was running when a run was killed is none any more.
+    ledger.recover()
+    teller.begin(ledger.counts())
     try:
-        # What was running when a run was killed is none any more.
-        ledger.recover()
-        teller.begin(ledger.counts())
         run_batch(ledger, plan, running.engine, running.limits, teller.done, running.make)
-    finally:
-        write_manifest(ledger, plan, Path(plan.folder))
+    except BaseException:
+        with suppress(EarmarkError):  # why the run ended is worth more
+            write_manifest(ledger, plan, Path(plan.folder))
+        raise
+    write_manifest(ledger, plan, Path(plan.folder))
 
 
 def _counted(items: Iterator[Item], teller: Teller) -> Iterator[Item]:

@@ -31,9 +31,13 @@ def status_of(folder: Path) -> dict[str, Any]:
             {"error": error, "count": count, "example": example}
             for error, count, example in ledger.errors(_MOST_ERRORS)
         ]
+    active = is_locked(folder)
+    if not active:  # what a run had in its hands when it was killed
+        counts["pending"] += counts["running"]
+        counts["running"] = 0
     return {
         "folder": str(folder),
-        "active": is_locked(folder),
+        "active": active,
         "items": sum(counts.values()),
         **counts,
         "audio_s": round(audio_s, 3),

@@ -101,14 +101,14 @@ def measure_batch(
             )
             details["long"] = long
         if kills:
-            found = kill_batch(folder / "killed", mixed, kills, model, seed=seed, tell=tell)
-            group = f"{mixed} mixed recordings, killed {found.n_kills} times"
+            killed = kill_batch(folder / "killed", mixed, kills, model, seed=seed, tell=tell)
+            group = f"{mixed} mixed recordings, killed {killed.n_kills} times"
             figures += [
-                Figure(group, "with one right record", found.n_right / found.n_files, "%", Goal(1.0)),
-                Figure(group, "done twice", float(found.n_redone), "", Goal(0.0, False)),
-                Figure(group, "processes and files left over", float(found.n_left), "", Goal(0.0, False)),
+                Figure(group, "with one right record", killed.n_right / killed.n_files, "%", Goal(1.0)),
+                Figure(group, "done twice", float(killed.n_redone), "", Goal(0.0, False)),
+                Figure(group, "processes and files left over", float(killed.n_left), "", Goal(0.0, False)),
             ]
-            details["killed"] = asdict(found)
+            details["killed"] = asdict(killed)
     return figures, details
 
 

@@ -50,6 +50,9 @@ class Display:
 
     def __exit__(self, kind: type[BaseException] | None, *error: Any) -> None:
         self._status.stop()
+        if kind is KeyboardInterrupt and self._counts:
+            done = self._counts["done"] + self._done
+            raise KeyboardInterrupt(f"{done} recordings are done; start it again to go on") from error[0]
         if kind is not None:
             return
         failed = self._counts.get("failed", 0) + self._failed

@@ -22,8 +22,9 @@ import numpy.typing as npt
 from earmark.card import DecodeOptions
 from earmark.decode import StreamDecoder
 from earmark.features import MelStream
-from earmark.model import Model, PosteriorStream
+from earmark.model import Model
 from earmark.posteriors import Posteriors
+from earmark.posteriorstream import PosteriorStream
 from earmark.timeline import Segment
 
 FloatArray = npt.NDArray[np.float32]

@@ -67,7 +67,8 @@ def _solved(rest: Float64Array, right: Float64Array) -> Float64Array:
     products = _products(rest)
     products[np.diag_indices_from(products)] += 1
     if n >= d:
-        return np.linalg.solve(products, right)
+        whole: Float64Array = np.linalg.solve(products, right)
+        return whole
     found: Float64Array = right - rest.T @ np.linalg.solve(products, rest @ right)
     return found
 

@@ -17,7 +17,7 @@ import dask
 import distributed
 
 from earmark.batch.engines import Make, Results
-from earmark.batch.engines.sandbox import LOST, MOST_ATTEMPTS, do
+from earmark.batch.engines.sandbox import LOST, MOST_ATTEMPTS, close_all, do
 from earmark.batch.task import Outcome, Task
 from earmark.errors import EarmarkError
 from earmark.pool import Limits, usable_cores
@@ -27,6 +27,7 @@ _IN_FLIGHT = 2
 _TIMEOUT_S = 30
 _LOOK_S = 1.0
 _WORKERS_EVERY_S = 10.0
+_WITHOUT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class DaskEngine:
             client = self._client(resources)
             ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
             flying: dict[Any, Task] = {}
-            capacity, looked = 0, -_WORKERS_EVERY_S
+            capacity, began, looked = 0, time.monotonic(), -_WORKERS_EVERY_S
             try:
                 while True:
                     if time.monotonic() - looked >= _WORKERS_EVERY_S:
@@ -68,6 +69,8 @@ class DaskEngine:
                         future.add_done_callback(ended.put)
                     if not flying and capacity:
                         return
+                    if not capacity and time.monotonic() - began > _WITHOUT_S:
+                        raise EarmarkError(f"the Dask scheduler {self.scheduler} has no workers; start some")
                     try:
                         future = ended.get(timeout=_LOOK_S)
                     except queue.Empty:
@@ -75,8 +78,9 @@ class DaskEngine:
                         continue
                     yield flying.pop(future), self._outcome(future, client)
             finally:
-                with suppress(Exception):
+                with suppress(Exception):  # it may be gone
                     client.cancel(list(flying))
+                    client.run(close_all)
 
     def _client(self, resources: ExitStack) -> Any:
         try:

@@ -5,6 +5,7 @@ Needs the package ray: the extra ``ray``.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -42,16 +43,17 @@ class RayEngine:
         self._connect()
         # An actor that is lost begins anew elsewhere, and so do its tasks.
         options = {"num_cpus": 1, "max_restarts": -1, "max_task_retries": MOST_ATTEMPTS - 1}
-        n_actors = self.jobs or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        # More than there are processors for would wait, and what they were given with them.
+        n_processors = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        n_actors = min(self.jobs or n_processors, n_processors)
         actor = ray.remote(**options)(Sandbox)
         actors = [actor.remote(make, limits) for _ in range(n_actors)]
         flying: dict[Any, tuple[Task, int]] = {}
         loads = [0] * n_actors
         try:
             while True:
-                while (least := min(range(n_actors), key=loads.__getitem__)) is not None:
-                    if loads[least] >= _IN_FLIGHT or (task := next(tasks, None)) is None:
-                        break
+                while min(loads) < _IN_FLIGHT and (task := next(tasks, None)) is not None:
+                    least = loads.index(min(loads))
                     flying[actors[least].do.remote(task)] = task, least
                     loads[least] += 1
                 if not flying:
@@ -67,6 +69,7 @@ class RayEngine:
             ray.shutdown()
 
     def _connect(self) -> None:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
         settings = {"include_dashboard": False, "num_cpus": self.jobs or usable_cores()}
         try:
             ray.init(

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from earmark.batch.engines import Make, outcome_of
@@ -22,7 +23,8 @@ from earmark.pool import Limits, run_pool
 MOST_ATTEMPTS = 3
 LOST = f"the worker doing it was lost {MOST_ATTEMPTS} times; see the engine's own log, then retry"
 
-_own = threading.local()
+# By thread: what they were made for, and themselves.
+_sandboxes: dict[int, tuple[bytes, Sandbox]] = {}
 
 
 class Sandbox:
@@ -77,24 +79,31 @@ def do(make: Make, limits: Limits, task: Task) -> Outcome:
     EarmarkError
         What `make` raises.
     """
-    key = pickle.dumps((make, limits))
-    if getattr(_own, "key", None) != key:
-        close()
+    key, thread = pickle.dumps((make, limits)), threading.get_ident()
+    known, sandbox = _sandboxes.get(thread, (None, None))
+    if sandbox is None or known != key:
+        _close(thread)
         _allow_children()
-        _own.key, _own.sandbox = key, Sandbox(make, limits)
+        sandbox = Sandbox(make, limits)
+        _sandboxes[thread] = key, sandbox
     try:
-        outcome: Outcome = _own.sandbox.do(task)
-        return outcome
+        return sandbox.do(task)
     except BaseException:  # its generator has ended
-        close()
+        _close(thread)
         raise
 
 
-def close() -> None:
-    """End the sandbox of this thread, if there is one."""
-    if hasattr(_own, "sandbox"):
-        _own.sandbox.close()
-        _own.__dict__.clear()
+def close_all() -> None:
+    """End the sandboxes of this process, but for those at work."""
+    for thread in list(_sandboxes):
+        _close(thread)
+
+
+def _close(thread: int) -> None:
+    _, sandbox = _sandboxes.pop(thread, (None, None))
+    if sandbox is not None:
+        with suppress(ValueError):  # at work
+            sandbox.close()
 
 
 def _allow_children() -> None:

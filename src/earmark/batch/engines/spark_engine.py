@@ -16,7 +16,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import pyspark
@@ -60,7 +59,7 @@ class SparkEngine:
         flying: dict[Future[list[tuple[Task, Outcome]]], list[Task]] = {}
         try:
             while True:
-                while len(flying) < jobs and (partition := list(islice(tasks, _PARTITION))):
+                while len(flying) < jobs and (partition := _partition(tasks)):
                     flying[pool.submit(job, partition)] = partition
                 if not flying:
                     return
@@ -116,6 +115,16 @@ class SparkEngine:
                 raise EarmarkError(line.partition(": ")[2]) from error
         last = next((line for line in reversed(lines) if _ERROR.match(line)), "no reason given")
         raise EarmarkError(f"a Spark worker failed ({last}); has it the same Python and earmark?") from error
+
+
+def _partition(tasks: Iterator[Task]) -> list[Task]:
+    """Take some tasks; parts of a long recording are one each."""
+    partition: list[Task] = []
+    for task in tasks:
+        partition.append(task)
+        if task.part is not None or len(partition) == _PARTITION:
+            break
+    return partition
 
 
 def _do_all(make: Make, limits: Limits, partition: Iterator[Task]) -> Iterator[tuple[Task, Outcome]]:
