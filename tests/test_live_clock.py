@@ -130,6 +130,14 @@ def test_a_source_faster_than_time_is_no_live_sound() -> None:
     assert clock.time(1000.0) == pytest.approx(NOON + 1000.0)
 
 
+def test_a_machine_whose_clock_is_set_back_is_followed_slowly() -> None:
+    clock = WallClock(NOON)
+    heard = listen(clock, 300.0)
+    listen(clock, 600.0, heard=heard, start=NOON + heard - 3600)
+    assert clock.live
+    assert clock.time(900.0) - clock.time(899.0) == pytest.approx(0.995)
+
+
 def test_a_recording_counts_from_its_start() -> None:
     clock = WallClock(NOON, live=False)
     assert clock.settled(0.0)

@@ -137,6 +137,17 @@ def test_a_connection_that_is_lost_is_a_gap_and_nothing_sounds_in_it(model: Mode
     assert played.samples == 20 * RATE
 
 
+def test_a_connection_that_is_lost_again_at_once_is_two_gaps(model: Model, tone: Tone) -> None:
+    moment = paced(tone(0.2, 400), 10.0)
+    rest = paced(tone(3, 400), 20.0)
+    played = Played(model, [*paced(tone(5, 400)), (5.2, Lost("one")), *moment, (10.4, Lost("two")), *rest])
+    assert [each[2:] for each in played.told("gap")] == [
+        (pytest.approx(5.05, abs=0.02), pytest.approx(10.05, abs=0.02)),
+        (pytest.approx(10.25, abs=0.02), pytest.approx(20.05, abs=0.02)),
+    ]
+    assert played.samples == 8.2 * RATE
+
+
 def test_a_source_that_stays_lost_is_a_gap_to_the_end(model: Model, tone: Tone) -> None:
     played = Played(model, [*paced(tone(5, 400)), (5.2, Lost("gone")), (65.0, Lost("still gone"))])
     assert played.told("gap") == [("gap", None, pytest.approx(5.05, abs=0.02), pytest.approx(65.0, abs=0.2))]

@@ -100,7 +100,7 @@ class Listening:
         if isinstance(item, Over):
             self.problem, self._is_over = item.problem, True
         elif isinstance(item, Lost):
-            if self._lost is None:
+            if self._lost is None or self._waiting:
                 self._lose(item.reason)
         else:
             if 0 < item.missing < _PAUSE_S:

@@ -54,7 +54,7 @@ class WallClock:
         self.lost = 0.0
         # (seconds of sound, time, time per second of sound from there on)
         self._knots: deque[tuple[float, float, float]] = deque([(0.0, start, 1.0)], maxlen=_MOST_KNOTS)
-        self._is_first = True
+        self._is_first, self._is_steered = True, False
         self._settled = not live
         self._opened: float | None = None  # when the first sound since the last opening arrived
         self._from = 0.0  # what was heard before that
@@ -74,7 +74,8 @@ class WallClock:
         if self._opened is None:
             self._opened = now
         late = now - self.time(heard)
-        if late < -_AHEAD_S:
+        # Later on, it is the machine's clock that was set back.
+        if late < -_AHEAD_S and not self._is_steered:
             self.live, self._settled = False, True
             self._turn(heard, 1.0)
             return 0.0
@@ -102,6 +103,7 @@ class WallClock:
             self._least = self._least_before = math.inf
 
     def _steer(self, heard: float) -> float:
+        self._is_steered = True
         late = min(self._least, self._least_before)
         self._least_before, self._least, self._steered = self._least, math.inf, heard
         if late > _LATE_S:
