@@ -45,13 +45,14 @@ class WallClock:
     ----------
     live : bool
         False, too, as soon as the source turns out to be faster than time.
-    lost : float
-        Seconds that were lost when the source was last opened again; known when that has settled.
+    lost, repeated : float
+        Seconds that were lost when the source was last opened again, and that came again, at the beginning,
+        and are to be left out; known when that has settled.
     """
 
     def __init__(self, start: float, *, live: bool = True) -> None:
         self.live = live
-        self.lost = 0.0
+        self.lost = self.repeated = 0.0
         # (seconds of sound, time, time per second of sound from there on)
         self._knots: deque[tuple[float, float, float]] = deque([(0.0, start, 1.0)], maxlen=_MOST_KNOTS)
         self._is_first, self._is_steered = True, False
@@ -85,8 +86,9 @@ class WallClock:
     def settled(self, now: float) -> bool:
         """Return whether what the source had in store has arrived, so that times can be told."""
         if not self._settled and self._opened is not None and now >= self._opened + SETTLE_S:
-            # Times that were told already stay: what comes again is heard again.
-            self.lost = 0.0 if self._is_first else max(0.0, self._least)
+            # Times that were told already stay.
+            if not self._is_first:
+                self.lost, self.repeated = max(0.0, self._least), max(0.0, -self._least)
             self._turn(self._from, 1.0, self._least if self._is_first else self.lost)
             self._settled, self._is_first, self._steered = True, False, self._from
             self._least = math.inf
