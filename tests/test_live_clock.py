@@ -86,13 +86,14 @@ def test_opening_again_tells_what_is_missing() -> None:
     assert clock.time(heard - 0.1) == pytest.approx(NOON + 99.9)
 
 
-def test_what_comes_again_after_opening_again_is_later_not_earlier() -> None:
+def test_what_comes_again_after_opening_again_is_to_be_left_out() -> None:
     clock = WallClock(NOON)
     heard = listen(clock, 100.0)
     clock.reopened(heard)
     clock.arrived(heard + 5.0, NOON + 101.0)  # a second was missed, five come at once
     assert clock.settled(NOON + 102.0)
     assert clock.lost == 0.0
+    assert clock.repeated == pytest.approx(4.0)
     assert clock.time(heard) == pytest.approx(NOON + 100.0)
 
 
@@ -128,6 +129,14 @@ def test_a_source_faster_than_time_is_no_live_sound() -> None:
     assert not clock.live
     assert clock.settled(NOON)
     assert clock.time(1000.0) == pytest.approx(NOON + 1000.0)
+
+
+def test_a_machine_whose_clock_is_set_back_is_followed_slowly() -> None:
+    clock = WallClock(NOON)
+    heard = listen(clock, 300.0)
+    listen(clock, 600.0, heard=heard, start=NOON + heard - 3600)
+    assert clock.live
+    assert clock.time(900.0) - clock.time(899.0) == pytest.approx(0.995)
 
 
 def test_a_recording_counts_from_its_start() -> None:

@@ -113,6 +113,7 @@ def test_a_full_disk_makes_rows_wait_and_none_is_half_or_lost(
     files = RowFiles(tmp_path, ["csv", "jsonl"], "never", UTC, warnings.append)
     files.write(SEGMENT)
     before = (tmp_path / "marks.csv").read_bytes()
+    monkeypatch.setattr("earmark.live.rowfiles._RETRY_S", 0.0)
     write, full = os.write, True
 
     def short(file: int, data: bytes) -> int:
@@ -135,6 +136,7 @@ def test_rows_that_wait_are_bounded_and_what_is_dropped_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("earmark.live.rowfiles._MOST_WAITING", 10)
+    monkeypatch.setattr("earmark.live.rowfiles._RETRY_S", 0.0)
     warnings: list[str] = []
     files = RowFiles(tmp_path, ["jsonl"], "never", UTC, warnings.append)
 

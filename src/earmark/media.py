@@ -275,7 +275,8 @@ def ogg_is_cut(file: BinaryIO) -> bool:
 
 def _open_url(url: str, name: str, timeout: float, access: Access) -> av.container.InputContainer:
     options = {"rw_timeout": str(int(timeout * 1e6)), **(_LIVE_URL if access.live else {})}
-    options["protocol_whitelist"] = _LIVE_PROTOCOLS if access.live else _PROTOCOLS
+    is_web = split_url(url, LIVE_SCHEMES).scheme.lower() in ("http", "https")
+    options["protocol_whitelist"] = _PROTOCOLS if is_web else _LIVE_PROTOCOLS
     try:
         return av.open(url, "r", container_options=options, metadata_errors="replace", timeout=timeout)
     except (av.FFmpegError, OSError) as err:

@@ -93,7 +93,7 @@ def listen_to(
             Feed(
                 lambda: source.open(model.sample_rate),
                 model.sample_rate,
-                may_reopen=source.is_address,
+                may_reopen=source.is_address or source.is_device,
                 can_wait=not source.is_device,
             )
         )

@@ -135,6 +135,13 @@ class Feed(AbstractContextManager["Feed"]):
         return items
 
     def _run(self, audio: Audio) -> None:
+        try:
+            self._read_on(audio)
+        except Exception as err:  # a thread that ends unsaid would leave its listener waiting for ever
+            self._put(Over(f"reading failed ({type(err).__name__}: {err})"))
+            raise
+
+    def _read_on(self, audio: Audio) -> None:
         wait_s = self._first_wait_s
         while True:
             heard_s, problem = self._read(audio)

@@ -32,7 +32,7 @@ FloatArray = npt.NDArray[np.float32]
 # How long after a moment it is told, at least: more would find more, and come later than 1.5 s.
 DELAY_S = 1.0
 # Of a step from one telling to the next, and of a frame group within it.
-STEP_S = 0.2
+STEP_S = 0.1
 _GROUP = 5
 # Frames looked at in one step at most, when there is more to be heard than a step.
 _MOST_FRAMES = 500

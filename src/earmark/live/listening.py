@@ -86,9 +86,10 @@ class Listening:
         self._hear(at_once=True)
         self._tell(self._hearing.close())
         heard = self._hearing.heard
-        end = self._now() if self._lost else self._clock.time(heard)
+        end = self._clock.time(heard)
         if self._lost:
             start, reason = self._lost
+            end = max(start, self._now())
             self._to_row(Row("gap", end, None, start, end, note=reason, heard=heard))
         self._to_row(Row("stopped", end, note=self.problem, heard=heard))
 
@@ -100,7 +101,7 @@ class Listening:
         if isinstance(item, Over):
             self.problem, self._is_over = item.problem, True
         elif isinstance(item, Lost):
-            if self._lost is None:
+            if self._lost is None or self._waiting:
                 self._lose(item.reason)
         else:
             if 0 < item.missing < _PAUSE_S:
@@ -122,6 +123,7 @@ class Listening:
             end = start + self._clock.lost
             self._lost = None
             self._to_row(Row("gap", end, None, start, end, note=reason, heard=self._hearing.heard))
+            self._leave_out(round(self._clock.repeated * self._rate))
         waiting, self._waiting = self._waiting, []
         pieces: list[FloatArray] = []
         for sound in waiting:
@@ -132,6 +134,14 @@ class Listening:
                 self._clock.skip(self._hearing.heard, sound.missing)
             pieces.append(sound.samples)
         self._push(pieces)
+
+    def _leave_out(self, n_samples: int) -> None:
+        """Drop the first samples that wait: what a server has in store when it is called again was heard."""
+        self._arrived_s -= n_samples / self._rate
+        for i, sound in enumerate(self._waiting):
+            dropped, n_samples = min(n_samples, len(sound.samples)), max(0, n_samples - len(sound.samples))
+            if dropped:
+                self._waiting[i] = Sound(sound.samples[dropped:], sound.arrived)
 
     def _push(self, pieces: list[FloatArray]) -> None:
         if pieces:

@@ -7,6 +7,7 @@ when its file is opened again.  When the disk is full, rows wait until there is 
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ from earmark.live.rows import FORMATS, ROTATIONS, Row, Zone
 # Rows that wait for room; a day of lively sound has some ten thousand.
 _MOST_WAITING = 50_000
 _TAIL_BYTES = 1 << 16
+# Seconds until it is tried again to write.
+_RETRY_S = 1.0
 
 
 class RowFiles:
@@ -54,7 +57,7 @@ class RowFiles:
         self._folder, self._rotate, self._zone, self._warn = folder, ROTATIONS[rotate], zone, warn
         self._waiting: dict[str, deque[Row]] = {name: deque() for name in dict.fromkeys(formats)}
         self._n_dropped = 0
-        self._failed = False
+        self._failed, self._retry_at = False, 0.0
         self._whole: dict[str, Path] = {}  # files that are known to end with a whole row
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -77,6 +80,8 @@ class RowFiles:
 
     def flush(self) -> None:
         """Write what waits."""
+        if self._failed and time.monotonic() < self._retry_at:
+            return
         try:
             for name, waiting in self._waiting.items():
                 while waiting:
@@ -87,7 +92,7 @@ class RowFiles:
                 self._warn(
                     f"'{self._folder}' cannot be written: {err.strerror or err}; rows wait until it can be"
                 )
-            self._failed = True
+            self._failed, self._retry_at = True, time.monotonic() + _RETRY_S
             return
         if self._failed:
             lost = f"; {self._n_dropped} rows were too many to wait" if self._n_dropped else ""

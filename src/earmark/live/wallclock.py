@@ -45,16 +45,17 @@ class WallClock:
     ----------
     live : bool
         False, too, as soon as the source turns out to be faster than time.
-    lost : float
-        Seconds that were lost when the source was last opened again; known when that has settled.
+    lost, repeated : float
+        Seconds that were lost when the source was last opened again, and that came again, at the beginning,
+        and are to be left out; known when that has settled.
     """
 
     def __init__(self, start: float, *, live: bool = True) -> None:
         self.live = live
-        self.lost = 0.0
+        self.lost = self.repeated = 0.0
         # (seconds of sound, time, time per second of sound from there on)
         self._knots: deque[tuple[float, float, float]] = deque([(0.0, start, 1.0)], maxlen=_MOST_KNOTS)
-        self._is_first = True
+        self._is_first, self._is_steered = True, False
         self._settled = not live
         self._opened: float | None = None  # when the first sound since the last opening arrived
         self._from = 0.0  # what was heard before that
@@ -74,7 +75,8 @@ class WallClock:
         if self._opened is None:
             self._opened = now
         late = now - self.time(heard)
-        if late < -_AHEAD_S:
+        # Later on, it is the machine's clock that was set back.
+        if late < -_AHEAD_S and not self._is_steered:
             self.live, self._settled = False, True
             self._turn(heard, 1.0)
             return 0.0
@@ -84,8 +86,9 @@ class WallClock:
     def settled(self, now: float) -> bool:
         """Return whether what the source had in store has arrived, so that times can be told."""
         if not self._settled and self._opened is not None and now >= self._opened + SETTLE_S:
-            # Times that were told already stay: what comes again is heard again.
-            self.lost = 0.0 if self._is_first else max(0.0, self._least)
+            # Times that were told already stay.
+            if not self._is_first:
+                self.lost, self.repeated = max(0.0, self._least), max(0.0, -self._least)
             self._turn(self._from, 1.0, self._least if self._is_first else self.lost)
             self._settled, self._is_first, self._steered = True, False, self._from
             self._least = math.inf
@@ -102,6 +105,7 @@ class WallClock:
             self._least = self._least_before = math.inf
 
     def _steer(self, heard: float) -> float:
+        self._is_steered = True
         late = min(self._least, self._least_before)
         self._least_before, self._least, self._steered = self._least, math.inf, heard
         if late > _LATE_S:
