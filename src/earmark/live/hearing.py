@@ -137,7 +137,7 @@ class Hearing:
 
     def _begin(self) -> None:
         model = self._model
-        self._mel = MelStream(model.card.front_end, _GROUP)
+        self._mel = MelStream(model.card.front_end, group=_GROUP)
         self._posteriors = PosteriorStream(model)
         self._decoder = StreamDecoder(model.labels, model.hop_s, self._options, prompt=True)
         self._frames = np.empty((model.card.front_end.n_mels, 0), np.float32)
