@@ -67,10 +67,8 @@ def _solved(rest: Float64Array, right: Float64Array) -> Float64Array:
     products = _products(rest)
     products[np.diag_indices_from(products)] += 1
     if n >= d:
-        whole: Float64Array = np.linalg.solve(products, right)
-        return whole
-    found: Float64Array = right - rest.T @ np.linalg.solve(products, rest @ right)
-    return found
+        return np.asarray(np.linalg.solve(products, right), np.float64)
+    return np.asarray(right - rest.T @ np.linalg.solve(products, rest @ right), np.float64)
 
 
 def _products(rows: Float64Array) -> Float64Array:
