@@ -86,6 +86,9 @@ def test_a_scheduler_that_goes_away_stops_the_run_and_loses_nothing(
     import distributed
 
     fill(tmp_path / "in", "a.wav", "hangs.wav")
+    # In this order: the one that hangs would keep the only worker from the other.
+    source = tmp_path / "in" / "list.txt"
+    source.write_text("a.wav\nhangs.wav\n")
     cluster = distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, dashboard_address=None, processes=True
     )
@@ -98,6 +101,6 @@ def test_a_scheduler_that_goes_away_stops_the_run_and_loses_nothing(
     running = Running(find_engine("dask", None, cluster.scheduler_address), Limits(), harmful)
     model = str(tiny_model_path)
     with pytest.raises(EarmarkError, match=r"the Dask scheduler tcp://.* is gone; start it"):
-        begin_batch(str(tmp_path / "in"), tmp_path / "out", model, {}, "json", None, running, Closing())
+        begin_batch(str(source), tmp_path / "out", model, {}, "json", None, running, Closing())
     with Ledger.open(tmp_path / "out") as ledger:
         assert ledger.counts() == {"pending": 1, "running": 0, "done": 1, "failed": 0}

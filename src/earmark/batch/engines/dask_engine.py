@@ -28,6 +28,7 @@ _TIMEOUT_S = 30
 _LOOK_S = 1.0
 _WORKERS_EVERY_S = 10.0
 _WITHOUT_S = 60.0
+_SILENT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,14 @@ class DaskEngine:
             ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
             flying: dict[Any, Task] = {}
             capacity, began, looked = 0, time.monotonic(), -_WORKERS_EVERY_S
+            heard = began  # from the scheduler
             try:
                 while True:
-                    if time.monotonic() - looked >= _WORKERS_EVERY_S:
+                    if client.status == "running":
+                        heard = time.monotonic()
+                    elif time.monotonic() - heard > _SILENT_S:
+                        raise self._gone()
+                    if client.status == "running" and time.monotonic() - looked >= _WORKERS_EVERY_S:
                         capacity, looked = self._capacity(client), time.monotonic()
                     while len(flying) < capacity and (task := next(tasks, None)) is not None:
                         future = client.submit(do, make, limits, task, pure=False)
@@ -74,13 +80,13 @@ class DaskEngine:
                     try:
                         future = ended.get(timeout=_LOOK_S)
                     except queue.Empty:
-                        self._check(client)
                         continue
                     yield flying.pop(future), self._outcome(future, client)
             finally:
-                with suppress(Exception):  # it may be gone
-                    client.cancel(list(flying))
-                    client.run(close_all)
+                if client.status == "running":
+                    with suppress(Exception):  # it may go just now
+                        client.cancel(list(flying))
+                        client.run(close_all)
 
     def _client(self, resources: ExitStack) -> Any:
         try:
@@ -124,10 +130,6 @@ class DaskEngine:
         raise EarmarkError(
             f"a Dask worker failed ({type(error).__name__}: {error}); has it the same version of earmark?"
         ) from error
-
-    def _check(self, client: Any) -> None:
-        if client.status not in ("running", "connecting"):
-            raise self._gone()
 
     def _gone(self) -> EarmarkError:
         where = f" {self.scheduler}" if self.scheduler else ""
