@@ -250,7 +250,7 @@ def test_statistics_are_computed_once_and_again_if_a_recording_changes(data, tmp
         ('["ensemble-size", "field-recordings"]', '["musan"]', "is of tasks, and its data are datasets"),
         ('only = ["ensemble-size"]\n', "", "two rows of .* are called 'Baseline'"),
         ('only = ["ensemble-size"]', 'only = ["genre"]', "names 'genre', which is no task of 'test'"),
-        ('kind = "svm"', 'kind = "svc"', "unknown kind 'svc'; choose one of svm, d128, d512"),
+        ('kind = "svm"', 'kind = "svc"', "unknown kind 'svc'; choose one of svm, lda, d128, d512"),
         ('fusion = "early"', 'fusion = "both"', "head of row 'D128, early' of .*: unknown fusion 'both'"),
         ("epochs = 30", "epochs = 0", "epochs 0: it must be above 0"),
         ('{model = "means"}', "{hop = 1.0}", "row 'SVM' of .*: the embedding has no 'model'"),
