@@ -19,10 +19,10 @@ import pytest
 from batchhelp import Notes, fill, harmful
 
 from earmark.audio_writer import write_audio
+from earmark.batch.database import LOCK_NAME
 from earmark.batch.engines.local_engine import LocalEngine
 from earmark.batch.items import Item, find_items, result_path
 from earmark.batch.ledger import Ledger
-from earmark.batch.lock import locked
 from earmark.batch.session import Running, begin_batch
 from earmark.batch.status import status_of
 from earmark.batch.task import Outcome, Task
@@ -31,6 +31,7 @@ from earmark.bench.kills import kill_batch
 from earmark.cli.app import run
 from earmark.detector import Detector
 from earmark.errors import ConfigError, EarmarkError, StoreError
+from earmark.lock import locked
 from earmark.pool import Limits
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="no signals or named pipes there")
@@ -481,12 +482,12 @@ def test_models_that_hear_a_recording_as_a_whole_are_not_split(tmp_path: Path, t
 def test_two_runs_on_one_folder_are_refused(here: Path, tiny_model_path: Path, batch: Any) -> None:
     fill(here / "in", "a.wav")
     (here / "out").mkdir()
-    with locked(here / "out"):
+    with locked(here / "out", LOCK_NAME):
         code, _, err = batch(here / "in", "--out", "out", "--model", tiny_model_path)
         assert code == 2
         assert err.startswith(f"earmark: another run is at work in 'out' (process {os.getpid()} on ")
     assert batch(here / "in", "--out", "out", "--model", tiny_model_path)[0] == 0
-    with locked(here / "out"):
+    with locked(here / "out", LOCK_NAME):
         assert status_of(here / "out")["active"]
         assert batch("retry", "out")[0] == 2
 

@@ -29,6 +29,7 @@ from earmark.live.listening import Listening
 from earmark.live.rows import Row, parse_time
 from earmark.live.source import Pcm, Source
 from earmark.live.wallclock import WallClock
+from earmark.lock import locked
 from earmark.model import Model
 
 Tone = Callable[..., np.ndarray]
@@ -485,7 +486,7 @@ def test_a_recording_becomes_rows_and_clips(show: Path, tiny_model_path: Path, t
     out = tmp_path / "out"
     began = ["--start", "2026-11-22T23:59:55", "--clips", tmp_path / "clips", "--clip-seconds", "1"]
     assert listen(tiny_model_path, show, "-o", out, "-f", "csv", "-f", "jsonl", *began) == 0
-    assert sorted(p.name for p in out.iterdir()) == [
+    assert sorted(p.name for p in out.glob("marks-*")) == [
         f"marks-2026-11-{day}.{kind}" for day in (22, 23) for kind in ("csv", "jsonl")
     ]
     rows = rows_of(out / "marks-2026-11-22.csv") + rows_of(out / "marks-2026-11-23.csv")
@@ -502,6 +503,28 @@ def test_a_recording_becomes_rows_and_clips(show: Path, tiny_model_path: Path, t
     assert [(line["time"], line["event"]) for line in lines] != []
     assert sorted(line["time"] for line in lines) == sorted(row["time"] for row in rows)
     assert len(list((tmp_path / "clips").iterdir())) == 4
+
+
+def test_two_listeners_on_one_folder_are_refused(
+    show: Path, tiny_model_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    with locked(out, "listening.lock"):
+        assert listen(tiny_model_path, show, "-o", out) == 2
+    assert f"another run is at work in '{out}' (process {os.getpid()} on " in capsys.readouterr().err
+    assert list(out.glob("marks*")) == []
+    assert listen(tiny_model_path, show, "-o", out) == 0
+
+
+def test_only_options_that_need_longer_are_warned_of(
+    show: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = Path("detector")  # its own options need longer than the shortest delay
+    assert listen(model, show, "-o", tmp_path / "own") == 0
+    assert capsys.readouterr().err == ""
+    assert listen(model, show, "-o", tmp_path / "longer", "--min-duration", "4") == 0
+    assert "a start or end is told 4.35 s after it, not 1.15 s" in capsys.readouterr().err
 
 
 def test_a_pipe_gets_the_rows(

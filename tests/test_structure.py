@@ -13,6 +13,7 @@ FLOORS = [
         "head",
         "timeline",
         "files",
+        "lock",
         "pool",
         "codecs",
         "sources",

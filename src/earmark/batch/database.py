@@ -12,6 +12,8 @@ from typing import Any
 from earmark.errors import ConfigError, EarmarkError
 
 FILE_NAME = "batch.sqlite"
+# Held by the run at work in the folder.
+LOCK_NAME = "batch.lock"
 _VERSION = 1
 _BUSY_S = 60.0
 _SCHEMA = """

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from earmark.batch.database import LOCK_NAME
 from earmark.batch.engines import Engine
 from earmark.batch.items import Item, find_items
 from earmark.batch.ledger import Ledger
-from earmark.batch.lock import locked
 from earmark.batch.manifest import write_manifest
 from earmark.batch.plan import Plan, check_same, make_plan
 from earmark.batch.process import make_work
@@ -19,6 +19,7 @@ from earmark.batch.run import run_batch
 from earmark.batch.task import Outcome, Task
 from earmark.errors import EarmarkError
 from earmark.files import make_folder
+from earmark.lock import locked
 from earmark.pool import Limits, Work
 
 
@@ -86,7 +87,7 @@ def begin_batch(
     """
     plan = make_plan(folder, model, overrides, results, split_s)
     make_folder(folder)
-    with locked(folder), Ledger.create(folder, {"plan": plan.to_facts()}) as ledger:
+    with locked(folder, LOCK_NAME), Ledger.create(folder, {"plan": plan.to_facts()}) as ledger:
         begun = Plan.from_facts(folder, ledger.facts()["plan"])
         check_same(plan, begun)
         ledger.add(_counted(find_items(source), teller))
@@ -102,7 +103,7 @@ def retry_batch(folder: Path, running: Running, teller: Teller) -> None:
 
 @contextmanager
 def _opened(folder: Path) -> Iterator[tuple[Ledger, Plan]]:
-    with Ledger.open(folder) as ledger, locked(folder):
+    with Ledger.open(folder) as ledger, locked(folder, LOCK_NAME):
         yield ledger, Plan.from_facts(folder, ledger.facts()["plan"])
 
 

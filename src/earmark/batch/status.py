@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from earmark.batch.lock import is_locked
+from earmark.batch.database import LOCK_NAME
 from earmark.batch.reader import LedgerReader
+from earmark.lock import is_locked
 from earmark.terminal import clock
 
 _MOST_ERRORS = 5
@@ -31,7 +32,7 @@ def status_of(folder: Path) -> dict[str, Any]:
             {"error": error, "count": count, "example": example}
             for error, count, example in ledger.errors(_MOST_ERRORS)
         ]
-    active = is_locked(folder)
+    active = is_locked(folder, LOCK_NAME)
     if not active:  # what a run had in its hands when it was killed
         counts["pending"] += counts["running"]
         counts["running"] = 0

@@ -21,7 +21,7 @@ from earmark.detector import Detector
 from earmark.errors import ConfigError, EarmarkError
 from earmark.live.clips import Clips
 from earmark.live.feed import Feed
-from earmark.live.hearing import DELAY_S, Hearing
+from earmark.live.hearing import Hearing, delay_of
 from earmark.live.listening import Listening
 from earmark.live.rowfiles import RowFiles
 from earmark.live.rows import FORMATS, Row, Zone, parse_time
@@ -30,6 +30,7 @@ from earmark.live.view import View
 from earmark.live.wallclock import WallClock
 from earmark.live.watermark import Watermark
 from earmark.live.webhook import Webhook
+from earmark.lock import locked
 from earmark.model import Model
 from earmark.terminal import make_console, print_error, print_warning, printable
 
@@ -85,8 +86,8 @@ def listen_to(
     def warn(message: str) -> None:
         print_warning(message, color=wishes.color)
 
-    if hearing.delay_s > DELAY_S:
-        warn(f"these options need to wait: what starts or ends is told {hearing.delay_s:g} s later")
+    if hearing.delay_s > (usual := delay_of(model.decode)):
+        warn(f"with these options, a start or end is told {hearing.delay_s:g} s after it, not {usual:g} s")
     with ExitStack() as resources:
         outlets = _Outlets(source, model, hearing, zone, wishes, warn, resources)
         feed = resources.enter_context(
@@ -144,6 +145,7 @@ class _Outlets:
             self._rows.append(_printer(wishes.formats, zone))
         elif wishes.output is not None:
             files = RowFiles(Path(wishes.output), wishes.formats, wishes.rotate, zone, warn)
+            resources.enter_context(locked(Path(wishes.output), "listening.lock"))
             self._rows.append(files.write)
             self._clocks.append(lambda _: files.flush())
             self._watermark = Watermark(Path(wishes.output) / "listening.json")

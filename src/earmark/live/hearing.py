@@ -65,6 +65,12 @@ class Told:
     speech_to_music_db: float | None = None
 
 
+def delay_of(options: Mapping[str, DecodeOptions]) -> float:
+    """Return how long after a moment it can be told: `DELAY_S`, or longer if the options need it."""
+    needed = [o.smooth / 2 + max(o.min_duration, o.min_gap) + _MORE_S for o in options.values()]
+    return max(DELAY_S, round(max(needed, default=0.0), 3))
+
+
 class Hearing:
     """Listens with a model.
 
@@ -78,16 +84,13 @@ class Hearing:
     Attributes
     ----------
     delay_s : float
-        How long after a moment it is told: `DELAY_S`, or longer if the options need it.
+        How long after a moment it is told, by `delay_of`.
     """
 
     def __init__(self, model: Model, options: Mapping[str, DecodeOptions]) -> None:
         self._model = model
         self._options = options
-        needed = max(
-            (o.smooth / 2 + max(o.min_duration, o.min_gap) + _MORE_S for o in options.values()), default=0.0
-        )
-        self.delay_s = max(DELAY_S, round(needed, 3))
+        self.delay_s = delay_of(options)
         self._step = max(1, round(STEP_S / model.hop_s))
         self._n_samples = 0  # up to the last gap
         self._n_new = 0  # samples since then, and frames of them that were looked at

@@ -12,12 +12,10 @@ from pathlib import Path
 
 from earmark.errors import ConfigError, EarmarkError
 
-_NAME = "batch.lock"
-
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder.
+def locked(folder: Path, name: str) -> Iterator[None]:
+    """Hold the lock of a folder, kept in its file `name`.
 
     Raises
     ------
@@ -27,14 +25,14 @@ def locked(folder: Path) -> Iterator[None]:
         If it cannot be written.
     """
     try:
-        handle = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT, 0o644)
+        handle = os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as err:
         raise EarmarkError(f"'{folder}' cannot be written: {err.strerror}; choose another folder") from err
     try:
         if not _take(handle):
             raise ConfigError(
-                f"another run is at work in '{folder}' ({holder(folder)}); wait for its end, stop it, "
-                "or choose another folder"
+                f"another run is at work in '{folder}' ({_holder(folder / name)}); wait for its end, "
+                "stop it, or choose another folder"
             )
         os.ftruncate(handle, 0)
         os.lseek(handle, 0, os.SEEK_SET)
@@ -44,10 +42,10 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def is_locked(folder: Path) -> bool:
+def is_locked(folder: Path, name: str) -> bool:
     """Tell whether a run is at work in a folder."""
     try:
-        handle = os.open(folder / _NAME, os.O_RDWR)
+        handle = os.open(folder / name, os.O_RDWR)
     except OSError:
         return False
     try:
@@ -56,10 +54,10 @@ def is_locked(folder: Path) -> bool:
         os.close(handle)
 
 
-def holder(folder: Path) -> str:
+def _holder(path: Path) -> str:
     """Return who held the lock last."""
     try:
-        who = json.loads((folder / _NAME).read_text(encoding="utf-8"))
+        who = json.loads(path.read_text(encoding="utf-8"))
         return f"process {who['pid']} on {who['host']}"
     except (OSError, ValueError, KeyError):
         return "unknown"
