@@ -22,6 +22,7 @@ from earmark.decodings import LikeliestClasses  # noqa: E402
 from earmark.errors import ConfigError  # noqa: E402
 from earmark.features.registry import create_features  # noqa: E402
 from earmark.features.scaling import fit_scaling  # noqa: E402
+from earmark.train.checkpoint import best_weights  # noqa: E402
 from earmark.train.device import has_bfloat16  # noqa: E402
 from earmark.train.experiments import (  # noqa: E402
     Workplace,
@@ -31,7 +32,6 @@ from earmark.train.experiments import (  # noqa: E402
     run_experiment,
 )
 from earmark.train.experiments.batches import Batch, PatchSet, by_class, shuffled  # noqa: E402
-from earmark.train.experiments.checkpoint import best_weights  # noqa: E402
 from earmark.train.experiments.example import Example  # noqa: E402
 from earmark.train.experiments.fit import (  # noqa: E402
     FitConfig,

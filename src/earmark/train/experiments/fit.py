@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from earmark.errors import ConfigError
+from earmark.train.checkpoint import State
 from earmark.train.device import find_device, has_bfloat16
 from earmark.train.experiments.augment import Augment
 from earmark.train.experiments.batches import Batch, PatchSet, by_class, shuffled
-from earmark.train.experiments.checkpoint import State
 from earmark.train.experiments.losses import TaskWeights, loss_of, probabilities
 from earmark.train.head import inverse_frequencies
 from earmark.train.models import penalty

@@ -58,18 +58,15 @@ class _Broadcast(nn.Module):
     def __init__(self, n_in: int, filters: int) -> None:
         super().__init__()
 
-        def branch(*kernels: int) -> nn.Sequential:
-            sizes = [n_in, *([filters] * len(kernels))]
-            return nn.Sequential(
-                *(
-                    layer
-                    for size, kernel in zip(sizes, kernels, strict=False)
-                    for layer in _activated(size, filters, kernel)
-                )
+        self.branches = nn.ModuleList(
+            nn.Sequential(*layers)
+            for layers in (
+                _activated(n_in, filters, 1),
+                [*_activated(n_in, filters, 1), *_activated(filters, filters, 3)],
+                [*_activated(n_in, filters, 1), *_activated(filters, filters, 5)],
+                [nn.MaxPool2d(3, 1, padding=1), *_activated(n_in, filters, 1)],
             )
-
-        self.branches = nn.ModuleList([branch(1), branch(1, 3), branch(1, 5), branch(1)])
-        self.branches[3].insert(0, nn.MaxPool2d(3, 1, padding=1))
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([branch(x) for branch in self.branches], dim=1)
