@@ -43,7 +43,7 @@ from earmark.train.experiments.losses import TaskWeights, loss_of, probabilities
 from earmark.train.experiments.nets import row_network  # noqa: E402
 from earmark.train.experiments.prepared import Prepared, prepare  # noqa: E402
 from earmark.train.experiments.protocol import OVERLAP, Protocol  # noqa: E402
-from earmark.train.experiments.rows import NetworkRow  # noqa: E402
+from earmark.train.experiments.rows import CropRow, NetworkRow  # noqa: E402
 from earmark.train.experiments.scores import PatchScores, figure_names  # noqa: E402
 from earmark.train.experiments.signals import Signal  # noqa: E402
 from earmark.train.experiments.store import FeatureStore  # noqa: E402
@@ -908,7 +908,7 @@ def test_every_table_that_comes_along_makes_its_networks(name):
         n_classes = len(experiment.protocol.classes)
         for row in experiment.rows:
             assert set(row.paper) <= set(experiment.measures)
-            if not isinstance(row, NetworkRow):
+            if not isinstance(row, NetworkRow | CropRow):
                 continue
             with torch.device("meta"):
                 net = row_network(row.model, row.extractor, n_classes).eval()

@@ -21,6 +21,8 @@ class CropConfig:
         Crops of a step, of all processes together.
     cycle : int
         Crops of each song in an epoch.
+    steps : int
+        Steps of an epoch, whatever the number of songs; 0 for those that `cycle` makes.
     learning_rate, weight_decay : float
         Of Adam; the decay is the program's, the paper has none.
     schedule : str
@@ -39,6 +41,7 @@ class CropConfig:
     epochs: int = 80
     batch: int = 64
     cycle: int = 8
+    steps: int = 0
     learning_rate: float = 1e-3
     weight_decay: float = 1e-5
     schedule: str = "cosine"
@@ -52,6 +55,8 @@ class CropConfig:
         for name in ("epochs", "cycle", "learning_rate", "decay", "validate_every"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} {getattr(self, name)}: it must be above 0")
+        if self.steps < 0:
+            raise ConfigError(f"steps {self.steps}: give 0, for those that cycle makes, or more")
         if self.batch < 2:
             raise ConfigError(f"batch {self.batch}: give 2 crops or more, as batch norm measures them")
         if self.weight_decay < 0 or not 0 <= self.final_rate <= self.learning_rate:

@@ -70,7 +70,7 @@ class ShardCrops:
     ) -> None:
         self._shards, self._labels, self._config = tuple(shards), labels, config
         self._length, self._seed, self._buffer = length, seed, buffer
-        self.steps = len(labels) * config.cycle // config.batch
+        self.steps = config.steps or len(labels) * config.cycle // config.batch
         if not self._shards or not self.steps:
             raise ConfigError(
                 f"{len(self._shards)} shards with {len(labels)} songs to learn: there must be one, and a "

@@ -91,7 +91,7 @@ def part_of_batch(batch: int, world: int) -> int:
 
 
 class SongCrops:
-    """Crops of songs at random places: each song `cycle` times an epoch, in random order.
+    """Crops of songs at random places: in random order, each song as often as any other, but for a rest.
 
     The batches of several processes together are those of one process.
 
@@ -113,15 +113,16 @@ class SongCrops:
         if len(songs) < 2:
             raise ConfigError(f"{len(songs)} songs to train on; give more")
         self._songs, self._length, self._seed = songs, length, seed
-        self._cycle, n = config.cycle, config.cycle * len(songs)
+        n = config.cycle * len(songs)
         self._batch = min(config.batch, n)
-        self.steps = n // self._batch  # what is left comes in another epoch
+        self.steps = config.steps or n // self._batch  # what is left comes in another epoch
 
     def epoch(self, number: int, rank: int = 0, world: int = 1) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the batches of an epoch; see `Crops`."""
         size = part_of_batch(self._batch - self._batch % world, world)
         rng = np.random.default_rng((self._seed, number))
-        order = rng.permutation(self._cycle * len(self._songs)) % len(self._songs)
+        n, wanted = len(self._songs), self.steps * self._batch
+        order = rng.permutation(-(-wanted // n) * n) % n
         places = rng.random(len(order))
         for step in range(self.steps):
             start = step * self._batch + rank * size

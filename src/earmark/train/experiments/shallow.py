@@ -23,7 +23,8 @@ from earmark.train.experiments.example import Example, Split
 from earmark.train.experiments.results import Workplace
 from earmark.train.experiments.rows import TrivialRow, VectorRow
 from earmark.train.experiments.scores import PatchScores
-from earmark.train.head import fit_head, inverse_frequencies
+from earmark.train.head import KINDS, fit_head, inverse_frequencies
+from earmark.train.texture import texture
 from earmark.train.vectors import VectorStore
 
 FloatArray = npt.NDArray[np.float32]
@@ -75,9 +76,13 @@ def run_vectors(
         more = f" ({len(problems)} recordings have none)" if len(problems) > 1 else ""
         raise ConfigError(f"{first}{more}; mend or remove it, then start again")
 
+    beside = _beside(row, split, place, title, tell)
+
     def part(examples: Sequence[Example]) -> tuple[FloatArray, npt.NDArray[np.intp]]:
         files = [store.get(Excerpt(example.path)) for example in examples]
-        return fused(files, [example.label for example in examples], row.head.fusion)
+        x, y = fused(files, [example.label for example in examples], row.head.fusion)
+        described = [np.stack([one[e.path] for e in examples]) for one in beside]
+        return np.concatenate([x, *described], axis=1), y
 
     fitted = _read(kept)
     if fitted is None:
@@ -96,7 +101,7 @@ def run_vectors(
         values, _ = part(split.test)
         told = {
             "parameters": head.n_parameters,
-            "epochs": [row.head.epochs] if row.head.kind != "svm" else [],
+            "epochs": [row.head.epochs] if KINDS[row.head.kind] else [],
             "cpu_s": round(time.process_time() - cpu, 1),
             "seconds": round(time.monotonic() - began, 1),
             "environment": environment("scikit-learn" if row.head.kind == "svm" else "torch"),
@@ -106,6 +111,26 @@ def run_vectors(
     answers, told = fitted
     sizes = [1 if row.head.fusion == "early" else len(store.get(Excerpt(e.path))) for e in split.test]
     return _scores(answers, split.test, sizes), told
+
+
+def _beside(
+    row: VectorRow, split: Split, place: Workplace, title: str, tell: Tell
+) -> list[dict[str, FloatArray]]:
+    """Return what a row takes beside the embeddings, by path."""
+    if not row.statistics:
+        return []
+    paths = [example.path for example in split.all]
+    kinds = {"trivial": trivial.statistics, "texture": texture}
+    return [
+        describe_kept(
+            paths,
+            place.cache / name,
+            place.jobs,
+            lambda done, total: tell(f"{title}: statistics {done} of {total}"),
+            of,
+        )
+        for name, of in kinds.items()
+    ]
 
 
 def run_trivial(
@@ -145,8 +170,9 @@ def describe_kept(
     folder: Path,
     jobs: int,
     report: Callable[[int, int], None] = lambda done, total: None,
+    of: Callable[[FloatArray], FloatArray] = trivial.statistics,
 ) -> dict[str, FloatArray]:
-    """Return the statistics of recordings by path; what is new is kept in a folder, some hundred at a time.
+    """Return what `of` tells of recordings, by path; what is new is kept in a folder, some hundred at a time.
 
     Raises
     ------
@@ -161,7 +187,7 @@ def describe_kept(
         wanted = [path for path, stamp in stamps.items() if stamp not in known]
         for at in range(0, len(wanted), _CHUNK):
             chunk = wanted[at : at + _CHUNK]
-            found = trivial.describe(chunk, jobs, partial(_report_from, at, len(wanted), report))
+            found = trivial.describe(chunk, jobs, partial(_report_from, at, len(wanted), report), of)
             known |= dict(zip((stamps[path] for path in chunk), found, strict=True))
             with atomic_write(file, binary=True) as out:
                 np.savez(out, stamps=np.array(list(known)), values=np.stack(list(known.values())))

@@ -11,7 +11,7 @@ from earmark.head import FUSIONS, FloatArray, Head, file_scores, fused
 from earmark.train.device import one_thread
 from earmark.train.fitting.figures import Choice, corrected
 from earmark.train.fitting.folds import IntArray, nested_parts
-from earmark.train.head import KINDS, fit_head, inverse_frequencies
+from earmark.train.head import GRO_KINDS, fit_head, inverse_frequencies
 
 # Windows of a late fusion that are learned: those of a file overlap and resemble each other.
 _MOST_ROWS, _LEAST_OF_FILE = 1000, 4
@@ -86,8 +86,8 @@ class Compared:
 
 
 def candidates(heads: Sequence[str] = (), fusions: Sequence[str] = ()) -> tuple[Candidate, ...]:
-    """Return the candidates of these heads and fusions, all by default."""
-    return tuple(Candidate(head, fusion) for head in heads or KINDS for fusion in fusions or FUSIONS)
+    """Return the candidates of these heads and fusions, by default GRO's with both."""
+    return tuple(Candidate(head, fusion) for head in heads or GRO_KINDS for fusion in fusions or FUSIONS)
 
 
 def fit_candidate(candidate: Candidate, vectors: Sequence[FloatArray], labels: IntArray, seed: int) -> Head:
