@@ -20,6 +20,8 @@ def experiment_table(experiment: Experiment, report: dict[str, Any]) -> Table:
     """
     experiment = experiment.on(report["on"])
     title = f"{experiment.source}: {experiment.title}\non {report['data']}"
+    if experiment.protocol.unit != "group":
+        title += f", parts keep each {experiment.protocol.unit} together"
     if not report["is_published"]:
         theirs = ", ".join(experiment.published_on)
         title += f", not on the paper's {theirs}: figures cannot be equal"

@@ -35,7 +35,7 @@ _COMMON = {"name": str, "note": str, "share": float, "only": tuple[str, ...]}
 _KINDS: dict[str, tuple[str, ...]] = {
     "network": ("features", "model", "signal", "fit", "frozen"),
     "crops": ("features", "model", "training", "crops"),
-    "vectors": ("embedding", "head", "statistics"),
+    "vectors": ("embedding", "head", "statistics", "validates"),
     "trivial": (),
 }
 _NEEDED: dict[str, tuple[str, ...]] = {
@@ -93,9 +93,8 @@ def _row(kind: str, row: dict[str, Any], table: dict[str, Any], protocol: Protoc
             if not embedding.model:
                 raise ConfigError("the embedding has no 'model'")
             head = filled(HeadConfig(), row, "head", where)
-            more = checked_values(
-                {"statistics": bool}, {k: row[k] for k in ("statistics",) if k in row}, where
-            )
+            flags = {key: row[key] for key in ("statistics", "validates") if key in row}
+            more = checked_values(dict.fromkeys(flags, bool), flags, where)
             return VectorRow(**common, embedding=embedding, head=head, **more)
         if kind == "crops":
             return _crop_row(common, row, table, protocol, where)

@@ -219,19 +219,24 @@ class VectorRow(Row):
     statistics : bool
         Classify statistics of a file beside its embeddings, those of the trivial baseline and
         `earmark.train.texture`; for early fusion.
+    validates : bool
+        Keep the validation part to choose by; a classifier that chooses nothing may learn it, too.
 
     Raises
     ------
     ConfigError
-        For statistics with late fusion: a window has none.
+        For statistics with late fusion, as a window has none, or a network that does not validate.
     """
 
     embedding: Embedding
     head: HeadConfig
     statistics: bool = False
+    validates: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self.validates and KINDS[self.head.kind]:
+            raise ConfigError(f"'{self.head.kind}' chooses its epoch; it needs the part that validates")
         if self.statistics and self.head.fusion != "early":
             raise ConfigError("statistics are of files; take the fusion 'early', or leave them out")
 
@@ -245,6 +250,7 @@ class VectorRow(Row):
             "embedding": asdict(self.embedding) | {"sha256": digest},
             "head": asdict(self.head),
             **({"statistics": True} if self.statistics else {}),
+            **({} if self.validates else {"validates": False}),
             **super().setup(),
         }
 

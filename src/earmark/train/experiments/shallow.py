@@ -88,14 +88,14 @@ def run_vectors(
     if fitted is None:
         tell(f"{title}: fitting")
         began, cpu = time.monotonic(), time.process_time()
-        x, y = part(split.train)
+        x, y = part(split.train if row.validates else split.train + split.validation)
         head = fit_head(
             row.head.kind,
             x,
             y,
             seed=seed,
             class_weights=inverse_frequencies(y),
-            validation=part(split.validation),
+            validation=part(split.validation) if row.validates else None,
             epochs=row.head.epochs,
         )
         values, _ = part(split.test)
