@@ -85,10 +85,11 @@ def _artists(root: Path) -> dict[str, str]:
     path = root / _ARTISTS
     if not path.is_file():
         return {}
-    rows = list(csv.DictReader(decode_text(read_bytes(path), str(path)).splitlines()))
-    if rows and not {"file", "artist"} <= rows[0].keys():
-        raise AnnotationError(f"'{path}' must have the columns file and artist; it has {', '.join(rows[0])}")
-    return {_stem(row["file"]): row["artist"].strip() for row in rows if (row["artist"] or "").strip()}
+    table = csv.DictReader(decode_text(read_bytes(path), str(path)).splitlines())
+    columns = list(table.fieldnames or ())
+    if not {"file", "artist"} <= set(columns):
+        raise AnnotationError(f"'{path}' must have the columns file and artist; it has {', '.join(columns)}")
+    return {_stem(row["file"]): row["artist"].strip() for row in table if (row["artist"] or "").strip()}
 
 
 def _folds(root: Path) -> dict[str, int]:

@@ -93,7 +93,7 @@ def _row(kind: str, row: dict[str, Any], table: dict[str, Any], protocol: Protoc
             if not embedding.model:
                 raise ConfigError("the embedding has no 'model'")
             head = filled(HeadConfig(), row, "head", where)
-            flags = {key: row[key] for key in ("statistics", "validates") if key in row}
+            flags: dict[str, Any] = {key: row[key] for key in ("statistics", "validates") if key in row}
             more = checked_values(dict.fromkeys(flags, bool), flags, where)
             return VectorRow(**common, embedding=embedding, head=head, **more)
         if kind == "crops":

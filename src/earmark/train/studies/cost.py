@@ -40,8 +40,8 @@ def training_cost(name: str, width: float, batch: int, steps: int, device: str) 
     Returns
     -------
     dict
-        ``parameters``; ``seconds`` of a step and ``epoch_s`` of an epoch of GTZAN; ``memory_mb``, the most the
-        process held, or on a card what PyTorch did.
+        ``parameters``; ``seconds`` of a step and ``epoch_s`` of an epoch of GTZAN; ``memory_mb``, the most
+        that the process held, or on a card PyTorch.
     """
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_train, (name, width, batch, steps, device))
