@@ -33,7 +33,7 @@ def data(tmp_path):
     rng = np.random.default_rng(0)
     for label, hertz in (("slow", 2), ("fast", 12)):
         for take in range(4):
-            t = np.arange(int(RATE * (2.6 + 0.3 * take))) / RATE
+            t = np.arange(int(RATE * (2.6 + 0.4 * take))) / RATE
             sound = 0.2 * rng.normal(size=len(t)) * (1.1 + np.sin(2 * np.pi * hertz * t))
             write_audio(tmp_path / "data" / label / f"{take}.wav", sound.astype(np.float32), RATE)
     (tmp_path / "data" / "slow" / "damaged.wav").write_bytes(b"RIFF" + bytes(100))
