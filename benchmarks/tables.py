@@ -64,14 +64,15 @@ def by_row(report: dict[str, Any]) -> str:
     from earmark.datasets.tasks import dataset_of
     from earmark.train.experiments import read_experiment
     from earmark.train.experiments.prepared import Prepared
+    from earmark.train.experiments.report import paired_lines
     from earmark.train.experiments.rows import TransferRow
 
     experiment = read_experiment(HERE / "tables" / f"{report['table']}.toml")
-    rows = []
+    rows, compared = [], []
     # What networks learnt first, which depends on what was there.
     sources = dict.fromkeys(tuple(r["setup"].get("sources", ())) for r in report["results"])
     for data, noise in product(experiment.data, ("", *experiment.noise)):
-        known = experiment.on(data)
+        known, setups = experiment.on(data), {}
         for row, first in product(known.rows, sources):
             if isinstance(row, TransferRow) != bool(first):
                 continue
@@ -85,7 +86,11 @@ def by_row(report: dict[str, Any]) -> str:
                     with_paper([f[m] for f in own if m in f], row.paper.get(m)) for m in experiment.measures
                 ]
                 rows.append([row.name, prepared.data, str(len(own)), *cells])
-    return table(["system", "data", "runs", *experiment.measures], rows)
+                setups[row.name] = wanted[1]
+        current = [r for r in report["results"] if setups.get(r["row"]) == r["setup"]]
+        compared += [f"- {line}, {data}" for line in paired_lines(known, current)]
+    whole = table(["system", "data", "runs", *experiment.measures], rows)
+    return "\n\n".join([whole, "\n".join(compared)]) if compared else whole
 
 
 def with_paper(values: list[float], paper: tuple[float, ...] | None) -> str:

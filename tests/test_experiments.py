@@ -23,6 +23,7 @@ from earmark.decodings import LikeliestClasses  # noqa: E402
 from earmark.errors import ConfigError  # noqa: E402
 from earmark.features.registry import create_features  # noqa: E402
 from earmark.features.scaling import fit_scaling  # noqa: E402
+from earmark.train.checkpoint import best_weights  # noqa: E402
 from earmark.train.device import has_bfloat16  # noqa: E402
 from earmark.train.experiments import (  # noqa: E402
     Workplace,
@@ -32,7 +33,6 @@ from earmark.train.experiments import (  # noqa: E402
     run_experiment,
 )
 from earmark.train.experiments.batches import Batch, PatchSet, by_class, shuffled  # noqa: E402
-from earmark.train.experiments.checkpoint import best_weights  # noqa: E402
 from earmark.train.experiments.example import Example  # noqa: E402
 from earmark.train.experiments.fit import (  # noqa: E402
     FitConfig,
@@ -44,7 +44,7 @@ from earmark.train.experiments.losses import TaskWeights, loss_of, probabilities
 from earmark.train.experiments.nets import row_network  # noqa: E402
 from earmark.train.experiments.prepared import Prepared, prepare  # noqa: E402
 from earmark.train.experiments.protocol import OVERLAP, Protocol  # noqa: E402
-from earmark.train.experiments.rows import NetworkRow  # noqa: E402
+from earmark.train.experiments.rows import CropRow, NetworkRow  # noqa: E402
 from earmark.train.experiments.scores import PatchScores, figure_names, right_by  # noqa: E402
 from earmark.train.experiments.signals import Signal  # noqa: E402
 from earmark.train.experiments.store import FeatureStore  # noqa: E402
@@ -985,7 +985,7 @@ def test_every_table_that_comes_along_makes_its_networks(name):
         n_classes = len(experiment.protocol.classes)
         for row in experiment.rows:
             assert set(row.paper) <= set(experiment.measures)
-            if not isinstance(row, NetworkRow):
+            if not isinstance(row, NetworkRow | CropRow):
                 continue
             with torch.device("meta"):
                 net = row_network(row.model, row.extractor, n_classes).eval()

@@ -18,6 +18,8 @@ from earmark.features.pcen import normalise_energies
 from earmark.features.registry import FEATURES, create_features
 from earmark.features.scaling import SCALINGS, fit_scaling
 from earmark.features.sidekit import SidekitMel, sidekit_filters
+from earmark.samples import Signal
+from earmark.windows import window_parts
 
 ORACLE = np.load(Path(__file__).parent / "data" / "features_oracle.npz")
 ALL = [(name, variant) for name, entry in FEATURES.items() for variant in entry.variants]
@@ -71,7 +73,7 @@ def test_features_and_patches_have_the_shapes_they_promise(name: str, variant: s
         ("gro-t1-cnn", (257, 24)), ("gro-t3", (80, 65)), ("tvsm", (128, 32)), ("gro-t2", (128, 44)),
         ("gro-t4", (1024, 22)),
         ("openl3-mel256", (256, 6 * 199)), ("openl3-linear", (257, 6 * 197)), ("vggish", (64, 98)),
-        ("kumar", (128, 87)),
+        ("kumar", (128, 87)), ("bbnn", (128, 22)), ("heo", (48, 87)),
     ],
 )  # fmt: skip
 def test_a_second_has_as_many_bands_and_frames_as_the_papers_say(name: str, shape: tuple[int, int]) -> None:
@@ -584,3 +586,27 @@ def test_patches_are_cut_when_they_are_asked_for() -> None:
     patches[:1][:] = 0
     assert np.array_equal(patches[:1][0], features[:, :4])
     assert np.asarray(patches, np.float64).dtype == np.float64
+
+
+def test_the_bands_of_heo_are_those_of_torchaudio() -> None:
+    """Windows in the middle of longer transforms; bands of height 1 between equal steps of HTK's mels."""
+    extractor = create_features("heo")
+    samples = noise(44_356)
+    mirrored = np.pad(samples, 1024, mode="reflect")
+    frames = np.stack([mirrored[i * 256 : i * 256 + 2048] for i in range(174)])
+    window = np.zeros(2048)
+    window[768:1280] = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(512) / 512)
+    power = np.abs(np.fft.rfft(frames * window, axis=1)) ** 2
+    edges = 700 * (10 ** (np.linspace(0, 2595 * np.log10(1 + 11_025 / 700), 50) / 2595) - 1)
+    bins = np.arange(1025) * 22_050 / 2048
+    bands = np.array([np.interp(bins, edges[i : i + 3], [0, 1, 0]) for i in range(48)])
+    np.testing.assert_allclose(extractor(samples), np.log(power @ bands.T + 1e-6).T, atol=2e-3)
+
+
+def test_what_is_shorter_than_a_patch_of_heo_is_heard_again() -> None:
+    extractor = create_features("heo")
+    samples = noise(30_000)
+    (part,) = window_parts(Signal([samples], 22_050), extractor)
+    (run,) = part.runs
+    expected = extractor(np.tile(samples, 3))[:, :202]
+    np.testing.assert_allclose(run.patches[0, :, 5:190], expected[:, 5:190], atol=1e-3)

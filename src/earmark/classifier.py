@@ -21,8 +21,9 @@ from earmark.course import CourseDecoder, CourseOptions
 from earmark.errors import AudioError, ConfigError
 from earmark.posteriors import Posteriors
 from earmark.samples import Signal, given_rate, refuse_rate
-from earmark.windows import Part, window_parts
+from earmark.windows import Part, Run, window_parts
 
+IntArray = npt.NDArray[np.intp]
 # Seconds of the signal that are done, and of how many (None: not known).
 Progress = Callable[[float, float | None], None]
 
@@ -104,11 +105,12 @@ class Classifier(ClassifierNet):
         source: str | PathLike[str] | BinaryIO | npt.NDArray[np.floating],
         sample_rate: float | None = None,
         *,
+        crops: int | None = None,
         progress: Progress | None = None,
     ) -> Classified:
         """Return the class of a recording or a signal; memory is bounded.
 
-        One shorter than a window is followed by silence.
+        One shorter than a window is followed by silence, or repeated where the front end does so.
 
         Parameters
         ----------
@@ -116,6 +118,8 @@ class Classifier(ClassifierNet):
             What `open_audio` takes, or a mono signal, nominal range -1 to 1.
         sample_rate : float, optional
             Hz; to be given with a signal, and only with one.
+        crops : int, optional
+            Hear so many windows, spread evenly from the first to the last, in place of all.
         progress : callable, optional
             Called with the seconds done so far, and of how many (None where the recording does not tell).
 
@@ -123,17 +127,36 @@ class Classifier(ClassifierNet):
         ------
         AudioError
             If the recording cannot be read, the signal is not fit, or there is nothing but digital silence.
+        ConfigError
+            For crops where the recording does not tell how long it is, or the network hears windows together.
         """
+        if crops is not None and (crops < 1 or self.card.context):
+            raise ConfigError(
+                f"crops {crops}: give 1 or more, and a model whose windows are heard one by one; leave it out"
+            )
         if isinstance(source, np.ndarray):
             signal = Signal([source], given_rate(sample_rate))
-            return self._classified(signal, "the signal", source.size / signal.sample_rate, progress, [])
+            duration = source.size / signal.sample_rate
+            wanted = self._spread(crops, duration, "the signal")
+            return self._classified(signal, "the signal", duration, progress, [], wanted)
         refuse_rate(source, sample_rate)
         # Arrays are classified without a decoder being loaded.
         from earmark.audio import open_audio
 
         with open_audio(source, sample_rate=self.sample_rate) as audio:
-            signal = Signal(audio, self.sample_rate)
-            return self._classified(signal, f"'{audio.name}'", audio.duration, progress, audio.warnings)
+            signal, name = Signal(audio, self.sample_rate), f"'{audio.name}'"
+            wanted = self._spread(crops, audio.duration, name)
+            return self._classified(signal, name, audio.duration, progress, audio.warnings, wanted)
+
+    def _spread(self, crops: int | None, duration: float | None, name: str) -> IntArray | None:
+        """Return which windows are heard, None for all."""
+        if crops is None:
+            return None
+        if duration is None:
+            raise ConfigError(f"{name} does not tell how long it is; leave out crops, and all of it is heard")
+        n_frames = self.extractor.n_frames(round(duration * self.sample_rate))
+        last = max(0, (n_frames - self.extractor.patch_length) // self.extractor.step)
+        return np.unique(np.linspace(0, last, crops).round().astype(np.intp))
 
     def stream(self, blocks: Iterable[npt.ArrayLike], sample_rate: float) -> Iterator[Posteriors]:
         """Turn a signal that arrives in blocks into scores of its cells, about a minute at a time.
@@ -182,12 +205,13 @@ class Classifier(ClassifierNet):
         duration: float | None,
         progress: Progress | None,
         warnings: list[str],
+        wanted: IntArray | None,
     ) -> Classified:
         total, n_windows, sounds = np.zeros(len(self.labels)), 0, False
         peak, clip = self._lowest(), np.zeros((1, len(self.labels)), np.float32)
         for part in window_parts(signal, self.extractor, self.card.context):
             sounds = sounds or self._sounds(part)
-            for run in part.runs:
+            for run in part.runs if wanted is None else _chosen(part, wanted):
                 scores, peak, clip = self._run(run, peak)
                 total += scores.sum(axis=0, dtype=np.float64)
                 n_windows += len(scores)
@@ -211,11 +235,22 @@ class Classifier(ClassifierNet):
         return bool(sounding_cells(part.piece.samples, self.extractor.window_hop, self.hop_s).any())
 
 
+def _chosen(part: Part, wanted: IntArray) -> Iterator[Run]:
+    """Yield the runs of a part with the wanted windows alone."""
+    first = part.first
+    for run in part.runs:
+        here = wanted[(wanted >= first) & (wanted < first + run.n_windows)] - first
+        first += run.n_windows
+        if len(here):
+            yield Run(run.patches[here], len(here), 0, len(here))
+
+
 def classify(
     source: str | PathLike[str] | BinaryIO | npt.NDArray[np.floating],
     model: Classifier | str | Path,
     sample_rate: float | None = None,
     *,
+    crops: int | None = None,
     progress: Progress | None = None,
 ) -> Classified:
     """Return which class a recording is of; see `Classifier.classify`.
@@ -228,6 +263,8 @@ def classify(
         E.g. what `earmark fit` wrote.
     sample_rate : float, optional
         Hz; to be given with a signal, and only with one.
+    crops : int, optional
+        Hear so many windows, spread evenly, in place of all.
     progress : callable, optional
         Called with the seconds done so far, and of how many (None where the recording does not tell).
 
@@ -239,4 +276,4 @@ def classify(
         If the model cannot be loaded, or is no classifier.
     """
     loaded = model if isinstance(model, Classifier) else Classifier(model)
-    return loaded.classify(source, sample_rate, progress=progress)
+    return loaded.classify(source, sample_rate, crops=crops, progress=progress)

@@ -21,10 +21,13 @@ class ClassifyJob:
         What `open_audio` takes.
     name : str
         What messages and results call it.
+    crops : int or None
+        Windows that are heard; None for all.
     """
 
     source: str
     name: str
+    crops: int | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class ClassifyRecord:
 def run_classify_job(classifier: Classifier, job: ClassifyJob, progress: Progress) -> ClassifyRecord:
     """Classify one recording; failures are returned, not raised."""
     try:
-        return ClassifyRecord(classifier.classify(job.source, progress=progress))
+        return ClassifyRecord(classifier.classify(job.source, crops=job.crops, progress=progress))
     except Exception as err:  # a fault on one file must not end the others
         return ClassifyRecord(None, *fault_of(err, job.source, job.name))
 

@@ -66,7 +66,7 @@ def window_parts(
     """Read a signal; yield its windows, part by part, at least one.
 
     They are the same, bit for bit, however the signal is cut.  A signal shorter than a window is followed by
-    silence.
+    silence, or repeated where the front end does so.
 
     Parameters
     ----------
@@ -114,8 +114,9 @@ def _in_context(features: FloatArray, first: int, end: int, extractor: Extractor
 
 
 def _filled(samples: FloatArray, extractor: Extractor) -> FloatArray:
-    """Return samples with silence behind them, if they are too few for a window."""
+    """Return samples with silence behind them, or repeated, if they are too few for a window."""
     if extractor.n_frames(len(samples)) >= extractor.patch_length:
         return samples
     needed = (extractor.patch_length - 1 + extractor.reach) * extractor.hop_length + extractor.n_fft
-    return np.pad(samples, (0, max(0, needed - len(samples))))
+    behind = (0, max(0, needed - len(samples)))
+    return np.pad(samples, behind, mode="wrap") if extractor.repeats else np.pad(samples, behind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -209,6 +210,10 @@ def table(
     row: Annotated[
         list[str] | None, typer.Option("--row", metavar="NAME", help="Row to run; may be repeated.")
     ] = None,
+    unit: Annotated[
+        str | None,
+        typer.Option("--unit", help="What parts keep together: group, folder or file; default: the table's."),
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="A few recordings and epochs: whether it runs, no result.")
     ] = False,
@@ -226,6 +231,9 @@ def table(
     bfloat16: Annotated[
         bool,
         typer.Option("--bfloat16", help="Train with products in bfloat16, where the processor has them."),
+    ] = False,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Compile networks that learn on crops; for cards.")
     ] = False,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes that compute features.")] = 2,
     export: Annotated[
@@ -267,8 +275,12 @@ def table(
     )
 
     experiment = read_experiment(find_table(name, list(typer.main.get_group(app).commands)))
+    if unit is not None:
+        experiment = replace(experiment, protocol=replace(experiment.protocol, unit=unit))
     out = out or Path(f"results/{experiment.name}{'-quick' * quick}.json")
-    place = Workplace(runs / "features", runs / "checkpoints", jobs, device, bfloat16, drop_features)
+    place = Workplace(
+        runs / "features", runs / "checkpoints", jobs, device, bfloat16, drop_features, compiled
+    )
     at = None if repetition is None else repetition - 1
     if export is not None and row:
         with status() as tell:
@@ -305,5 +317,5 @@ def table(
 
 app.command()(bench_batch.batch)
 app.command()(bench_batch.scale)
-for _study in (studies.separability, studies.transfer, studies.learned_features):
+for _study in (studies.separability, studies.transfer, studies.learned_features, studies.heo_cost):
     app.command()(_study)

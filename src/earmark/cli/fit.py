@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,6 +56,16 @@ def fit(
         typer.Option(metavar="N", help="Parts tested in turn. [dim]\\[default: 5, or fewer][/dim]"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed makes other folds.")] = 0,
+    architecture: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Train this network, e.g. ecapa-ccs-fsa, in place of a backbone's classifier.",
+        ),
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Of a network; each hears every file eight times.")] = 80,
+    width: Annotated[float, typer.Option(metavar="SHARE", help="Of a network's channels, e.g. 0.25.")] = 1.0,
+    device: Annotated[str, typer.Option(help="A network is trained on: cpu or cuda.")] = "cpu",
     quick: Annotated[bool, typer.Option("--quick", help="A first look: three folds, no networks.")] = False,
     report: Annotated[
         Path | None,
@@ -86,6 +97,16 @@ def fit(
     for name, value, least in (("--jobs", jobs, 1), ("--folds", folds, 2), ("--seed", seed, 0)):
         if value is not None and value < least:
             raise ConfigError(f"{name} {value}: give {least} or more")
+    of_networks = {"--epochs": epochs != 80, "--width": width != 1.0, "--device": device != "cpu"}
+    of_heads = {
+        "--backbone": backbone, "--embedding": embedding, "--hop": hop, "--head": head, "--fusion": fusion,
+        "--quick": quick,
+    }  # fmt: skip
+    alone = of_networks if architecture is None else of_heads
+    for name, given in alone.items():
+        if given:
+            what = "needs --architecture" if architecture is None else "does not go with --architecture"
+            raise ConfigError(f"{name} {what}; leave it out, or see: earmark fit --help")
     if output.suffix.lower() != ".onnx" or output.is_dir():
         raise ConfigError(f"--output {output}: give a file that ends in .onnx")
     if report is not None and report.exists() and not report.is_dir():
@@ -96,18 +117,25 @@ def fit(
     from earmark.modelfile import DEFAULT_EMBEDDER
     from earmark.pool import usable_cores
     from earmark.terminal import print_warning
-    from earmark.train.fitting.run import FitSettings, fit_classifier
+    from earmark.train.crops.config import CropConfig
+    from earmark.train.fitting.network import FittedNetwork, NetworkSettings, fit_network
+    from earmark.train.fitting.run import FitSettings, Fitted, fit_classifier
 
     make_folders({output.parent, *([] if report is None else [report])})
-    vectors = EmbedSettings(backbone or DEFAULT_EMBEDDER, embedding, hop)
-    settings = FitSettings(vectors, heads, fusions, folds, seed, quick, jobs or usable_cores())
+    run: Callable[..., FittedNetwork | Fitted]
+    if architecture is None:
+        vectors = EmbedSettings(backbone or DEFAULT_EMBEDDER, embedding, hop)
+        settings = FitSettings(vectors, heads, fusions, folds, seed, quick, jobs or usable_cores())
+        run, kept = partial(fit_classifier, data, settings), "embeddings are"
+    else:
+        training, processes = CropConfig(epochs=epochs), jobs or usable_cores()
+        network = NetworkSettings(architecture, training, width, folds, seed, processes, device)
+        run, kept = partial(fit_network, data, network), "what was trained is"
     with _status(quiet, not no_color) as tell:
         try:
-            fitted = fit_classifier(
-                data, settings, tell=tell, warn=lambda text: print_warning(text, color=not no_color)
-            )
+            fitted = run(tell=tell, warn=lambda text: print_warning(text, color=not no_color))
         except KeyboardInterrupt as err:
-            raise KeyboardInterrupt("embeddings are kept; the next run goes on from there") from err
+            raise KeyboardInterrupt(f"{kept} kept; the next run goes on from there") from err
         fitted.write(output)
         if report is not None:
             tell("writing the report")

@@ -176,3 +176,49 @@ def learned_features(
         highest = [str(k + 1) for k, own in enumerate(preferences(features)) if own == i]
         typer.echo(f"{recording.name}: features {', '.join(highest) or 'none'} are the highest")
     typer.echo(f"drew {picture}", err=True)
+
+
+def heo_cost(
+    network: Annotated[
+        list[str] | None,
+        typer.Option("--network", metavar="NAME", help="Network to measure; may be repeated. Default: all."),
+    ] = None,
+    width: Annotated[float, typer.Option("--width", metavar="SHARE", help="Of a network's channels.")] = 1.0,
+    batch: Annotated[int, typer.Option("--batch", min=2, help="Crops of a step of training.")] = 64,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Steps that are timed.")] = 3,
+    minutes: Annotated[float, typer.Option("--minutes", min=1.0, help="Audio that is heard.")] = 2.0,
+    device: Annotated[str, typer.Option("--device", help="To train on: cpu or cuda.")] = "cpu",
+    out: Out = None,
+) -> None:
+    """Measure what the networks for genres cost: an epoch, its memory, and an hour of audio in use.
+
+    Needs the extra train.
+    """
+    from earmark.bench.report import Figure
+    from earmark.train.fitting.network import FEATURES
+    from earmark.train.studies.cost import measure_costs
+
+    with status() as tell:
+        found = measure_costs(
+            network or list(FEATURES),
+            width=width,
+            batch=batch,
+            steps=steps,
+            minutes=minutes,
+            device=device,
+            tell=tell,
+        )
+    figures = []
+    for name, costs in found.items():
+        training, use = costs["training"], costs["use"]
+        figures += [
+            Figure(name, "parameters", training["parameters"] / 1e6, "million"),
+            Figure(name, "an epoch of GTZAN", training["epoch_s"], "s"),
+            Figure(name, "memory in training", training["memory_mb"], "MB"),
+            Figure(name, "an hour of audio: features", use["features"], "CPU s"),
+            Figure(name, "an hour of audio: network", use["network"], "CPU s"),
+            Figure(name, "an hour of songs, 16 crops each: network", use["crops"], "CPU s"),
+            *(Figure(name, f"share of {operation}", share) for operation, share in use["profile"].items()),
+        ]
+    config = {"width": width, "batch": batch, "steps": steps, "minutes": minutes, "device": device}
+    finish("heo-cost", config, figures, found, {}, out)

@@ -41,7 +41,7 @@ def train(
         bool, typer.Option("--prepare-only", help="Stop when the material is ready.")
     ] = False,
 ) -> None:
-    """Train a detector or an embedder as a configuration says, from recordings of one class each.
+    """Train a detector, an embedder or a network of genres as a configuration says.
 
     Prints nothing but progress; `OUT/metrics.jsonl` logs losses and validation scores, and `OUT/NAME.onnx`
     is the model, with its card inside.  Run it again to go on after an interruption.
@@ -53,7 +53,7 @@ def train(
     settings, run = read_task(config, tuple(change or ()))
     out = out or Path("runs") / settings.name
     if data is not None:
-        settings = replace(settings, data=replace(settings.data, index=str(data)))
+        settings = replace(settings, data=replace(settings.data, index=str(data)))  # type: ignore[arg-type]
     with _progress() as bar:
         preparing = bar.add_task("preparing recordings", total=None)
         training = bar.add_task("training", total=None, visible=False)
@@ -62,14 +62,13 @@ def train(
             bar.update(preparing, completed=done, total=total)
 
         def on_step(step: Step) -> None:
-            share = max(step.step / step.steps, step.seconds / (60 * settings.train.max_minutes))
             scores = step.scores or {}
             text = "".join(f"  {name} {value:.1f}" for name, value in scores.items())
             bar.update(
                 training,
                 visible=True,
                 total=1.0,
-                completed=share,
+                completed=step.share,
                 description=f"step {step.step}  loss {step.loss:.3f}",
             )
             if text:

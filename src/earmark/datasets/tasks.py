@@ -107,7 +107,7 @@ class Task:
         Parameters
         ----------
         clips : sequence of Clip
-            As `read` gives them.
+            As `read` gives them.  Their folds are kept where all have one, and there are as many.
         repetition : int
             From 0; beyond the number of folds these are dealt anew.
         n_folds : int
@@ -125,7 +125,9 @@ class Task:
         if not self.published_folds:
             if n_folds < 3:
                 raise ConfigError(f"{n_folds} folds of task '{self.name}': there must be at least 3")
-            clips = deal(clips, n_folds, seed=repetition // n_folds)
+            given = {clip.fold for clip in clips}
+            if None in given or len(given) != n_folds or repetition >= n_folds:
+                clips = deal(clips, n_folds, seed=repetition // n_folds)
         folds = sorted({clip.fold for clip in clips if clip.fold is not None})
         tested, validates = (folds[(repetition + i) % len(folds)] for i in range(2))
         test = balance([clip for clip in clips if clip.fold == tested], seed=repetition)

@@ -56,6 +56,8 @@ class Extractor(ABC):
     edges: ClassVar[str] = "inside"
     # Features are dB of powers, which add up where sounds do.
     additive: ClassVar[bool] = False
+    # What is shorter than a patch is heard again and again; otherwise silence follows it in use.
+    repeats: ClassVar[bool] = False
     options: ClassVar[tuple[str, ...]] = ("patch_length", "patch_hop")
 
     def __post_init__(self) -> None:

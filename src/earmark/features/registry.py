@@ -19,8 +19,9 @@ from earmark.errors import ConfigError
 from earmark.features.commonmel import CommonMel
 from earmark.features.detectormel import DetectorMel
 from earmark.features.extractor import VARIANTS, Extractor
+from earmark.features.genremel import GenreMel
 from earmark.features.graphmel import GraphMel
-from earmark.features.kumar import KumarMel
+from earmark.features.librosamel import LibrosaMel
 from earmark.features.logmagnitude import AveragedLogMagnitude, LogMagnitude, LogMelMagnitude
 from earmark.features.mfcc import KehlingMfcc, SwishnetMfcc
 from earmark.features.openl3 import OpenL3Linear, OpenL3Mel
@@ -98,7 +99,21 @@ _ENTRIES = (
     Entry(OpenL3Mel(name="openl3-mel128", n_mels=128), ("paper",), "mel bands in dB below the peak of 1 s"),
     Entry(OpenL3Linear(name="openl3-linear"), ("paper",), "spectrum in dB below the peak of 1 s"),
     Entry(VggishMel(name="vggish"), ("paper",), "logarithms of mel magnitudes"),
-    Entry(KumarMel(name="kumar"), ("paper",), "mel energies in dB, 44.1 kHz"),
+    Entry(LibrosaMel(name="kumar"), ("paper",), "mel energies in dB, 44.1 kHz"),
+    Entry(
+        LibrosaMel(
+            name="bbnn",
+            sample_rate=22_050,
+            win_length=2048,
+            hop_length=1024,
+            n_fft=2048,
+            patch_length=647,
+            patch_hop=None,
+        ),
+        ("paper",),
+        "mel energies in dB, 22.05 kHz",
+    ),
+    Entry(GenreMel(name="heo"), ("paper",), "logarithms of 48 mel bands"),
 )
 FEATURES = {entry.extractor.name: entry for entry in _ENTRIES}
 

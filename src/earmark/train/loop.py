@@ -29,13 +29,14 @@ LABELS = ("speech", "music", "noise")
 
 @dataclass
 class Progress:
-    """What a caller is told after every step."""
+    """What a caller is told after every step: `share` of the training is done, by steps or by time."""
 
     step: int
     steps: int
     loss: float
     seconds: float
     scores: dict[str, float] | None = None
+    share: float = 0.0
 
 
 class AnyBatch(Protocol):
@@ -194,6 +195,7 @@ def train_steps(
                 step += 1
                 spent += time.monotonic() - began
                 progress = Progress(step, t.steps, float(loss.detach()), spent)
+                progress.share = max(step / t.steps, spent / budget)
                 last = step >= t.steps or spent >= budget
                 if step % t.validate_every == 0 or last:
                     progress.scores = evaluate(averaged.module) if evaluate else None

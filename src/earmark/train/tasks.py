@@ -8,15 +8,17 @@ from typing import Any
 
 from earmark.errors import ConfigError
 from earmark.train.config import DetectorConfig, build, read_table
+from earmark.train.crops.melon import MelonConfig, train_melon
 from earmark.train.embedder.config import EmbedderConfig
 from earmark.train.embedder.run import train_embedder
 from earmark.train.run import train_detector
 
-AnyConfig = DetectorConfig | EmbedderConfig
+AnyConfig = DetectorConfig | EmbedderConfig | MelonConfig
 # Configuration and training of each.
 _TASKS: dict[str, tuple[Any, Callable[..., Path | None]]] = {
     "detector": (DetectorConfig, train_detector),
     "embedder": (EmbedderConfig, train_embedder),
+    "melon": (MelonConfig, train_melon),
 }
 
 

@@ -8,6 +8,7 @@ kernel, C = 10, and values brought to mean 0 and deviation 1 on the training fil
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +52,7 @@ def describe(
     files: Sequence[str],
     jobs: int = 1,
     report: Callable[[int, int], None] = lambda done, total: None,
+    of: Callable[[FloatArray], FloatArray] = statistics,
 ) -> FloatArray:
     """Describe files.
 
@@ -61,10 +63,12 @@ def describe(
         Processes.
     report : callable
         Told how many files are done, and of how many.
+    of : callable
+        Describes one by its mel bands in dB, (128, T); `statistics` gives 504 values.
 
     Returns
     -------
-    float32, shape=(n_files, 504)
+    float32, shape=(n_files, d)
 
     Raises
     ------
@@ -72,7 +76,7 @@ def describe(
         If a file cannot be read, or holds no sound.
     """
     rows: dict[int, FloatArray] = {}
-    for event in run_pool(_make, files, jobs, lambda *_: None):
+    for event in run_pool(partial(_make, of), files, jobs, lambda *_: None):
         if event.result is None or isinstance(event.result, str):
             why = event.death or event.result
             raise ConfigError(f"'{files[event.index]}' cannot be described: {why}; mend or remove it")
@@ -117,14 +121,14 @@ def cross_validate(described: FloatArray, labels: npt.ArrayLike, folds: npt.Arra
     return found
 
 
-def _make() -> Work[str, FloatArray | str]:
-    return _describe
+def _make(of: Callable[[FloatArray], FloatArray]) -> Work[str, FloatArray | str]:
+    return partial(_describe, of)
 
 
-def _describe(file: str, progress: Progress) -> FloatArray | str:
+def _describe(of: Callable[[FloatArray], FloatArray], file: str, progress: Progress) -> FloatArray | str:
     extractor = create_features(_FEATURES)
     try:
         samples, _ = read_audio(file, sample_rate=extractor.sample_rate)
     except AudioError as err:
         return str(err)
-    return statistics(extractor(samples)) if len(samples) else "it holds no sound"
+    return of(extractor(samples)) if len(samples) else "it holds no sound"

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -36,12 +35,12 @@ from earmark.jobs import fault_of, run_each
 from earmark.modelfile import read_model
 from earmark.pool import Progress, Work
 from earmark.samples import Signal
+from earmark.train.digests import FileDigests
 from earmark.train.excerpts import Excerpt, Reader, passes
 
 # Files that are done, and of how many.
 Report = Callable[[int, int], None]
 
-_READ_BYTES = 1 << 20
 # Regions may end this much behind the recording, whose length headers round, seconds.
 _LATE_S = 0.5
 
@@ -109,28 +108,11 @@ class VectorStore:
         model = hashlib.sha256(read_model(settings.model)).hexdigest()
         identity = json.dumps([__version__, model, self.embedder.embedding, self.embedder.hop_s])
         self.folder = self._root / hashlib.sha256(identity.encode()).hexdigest()[:16]
-        self._digests = self._remembered()
+        self._digests = FileDigests(self._root)
 
     def digest(self, path: str) -> str:
-        """Return the SHA-256 of a file's bytes, remembered while its size and time stay as they are.
-
-        Raises
-        ------
-        AudioError
-            If the file cannot be read, or is empty: empty files are no copies of each other.
-        """
-        whole = os.path.abspath(path)
-        try:
-            found = os.stat(whole)
-            if not found.st_size:
-                raise AudioError(f"'{path}' is empty (0 bytes); copy or export it again")
-            key = (whole, found.st_size, found.st_mtime_ns)
-            if key not in self._digests:
-                self._digests[key] = _sha256(whole)
-                self._remember([*key, self._digests[key]])
-        except OSError as err:
-            raise AudioError(f"'{path}' cannot be read ({err.strerror or err}); check the path") from err
-        return self._digests[key]
+        """Return the SHA-256 of a file's bytes; see `FileDigests`."""
+        return self._digests(path)
 
     def add(
         self, excerpts: Iterable[Excerpt], jobs: int = 1, report: Report = lambda done, total: None
@@ -221,41 +203,6 @@ class VectorStore:
             end = "" if excerpt.end is None else round(1000 * excerpt.end)
             name = f"{digest}-{round(1000 * excerpt.start)}-{end}"
         return self.folder / digest[:2] / f"{name}.npy"
-
-    def _remembered(self) -> dict[tuple[str, int, int], str]:
-        """Return the digests of the files seen; lines that were cut short are left out."""
-        try:
-            text = (self._root / "files.jsonl").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return {}
-        digests = {}
-        for line in text.splitlines():
-            try:
-                path, size, time, digest = json.loads(line)
-            except ValueError:
-                continue
-            digests[path, size, time] = digest
-        return digests
-
-    def _remember(self, row: Sequence[object]) -> None:
-        try:
-            self._root.mkdir(parents=True, exist_ok=True)
-            with (self._root / "files.jsonl").open("a", encoding="utf-8") as file:
-                # One write, so that lines of several processes stay whole.
-                file.write(f"{json.dumps(row)}\n")
-        except OSError as err:
-            raise EarmarkError(
-                f"the cache '{self._root}' cannot be written ({err.strerror or err}); free some space, or "
-                "name another folder by the variable EARMARK_CACHE"
-            ) from err
-
-
-def _sha256(path: str) -> str:
-    found = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(_READ_BYTES):
-            found.update(block)
-    return found.hexdigest()
 
 
 def _run(embedder: Embedder, job: _Job, progress: Progress) -> _Outcome:

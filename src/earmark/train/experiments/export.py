@@ -17,7 +17,7 @@ from earmark.features.registry import FEATURES
 from earmark.features.scaling import Scaling
 from earmark.features.sidekit import SidekitMel
 from earmark.patchcard import PatchCard
-from earmark.train.experiments.checkpoint import best_weights
+from earmark.train.checkpoint import best_weights
 from earmark.train.experiments.example import Example
 from earmark.train.experiments.losses import probabilities
 from earmark.train.experiments.nets import load_scaling, row_network, trained_parts

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from earmark.errors import ConfigError
+from earmark.train.checkpoint import State
 from earmark.train.device import find_device, has_bfloat16
 from earmark.train.experiments.batches import Batch, PatchSet, by_class, shuffled
-from earmark.train.experiments.checkpoint import State
 from earmark.train.experiments.fitconfig import FitConfig
 from earmark.train.experiments.losses import loss_of, probabilities
 from earmark.train.head import inverse_frequencies

@@ -14,7 +14,7 @@ from earmark.train.experiments.example import Example, Split
 
 OVERLAP = "speech+music"
 KINDS = ("folds", "hold-out", "task")
-UNITS = ("group", "folder")
+UNITS = ("group", "folder", "file")
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Protocol:
     balanced : bool
         First drop clips at random until all classes have as many.
     unit : str
-        What stays together: "group", as the dataset says, or "folder": all clips of a folder, so that whole
-        collections are unseen.
+        What stays together: "group", as the dataset says; "folder": all clips of a folder, so that whole
+        collections are unseen; "file": nothing, as where groups are not known.
     task : str
         The task that the classes are of, see `of`.
 
@@ -61,7 +61,7 @@ class Protocol:
         if self.kind not in KINDS:
             raise ConfigError(f"unknown kind of protocol '{self.kind}'; choose {' or '.join(KINDS)}")
         if self.unit not in UNITS:
-            raise ConfigError(f"unknown unit of the protocol '{self.unit}'; choose {' or '.join(UNITS)}")
+            raise ConfigError(f"unknown unit of the protocol '{self.unit}'; choose one of {', '.join(UNITS)}")
         names = ", ".join(self.classes)
         if self.classes and len(set(self.classes)) < max(2, len(self.classes)):
             raise ConfigError(f"classes of the protocol are {names}; give two or more, each once")
@@ -110,6 +110,8 @@ class Protocol:
         chosen = [clip for clip in clips if clip.label in self.classes]
         if self.unit == "folder":
             chosen = [replace(clip, group=str(clip.path.parent), fold=None) for clip in chosen]
+        if self.unit == "file":
+            chosen = [replace(clip, group=str(clip.path)) for clip in chosen]
         absent = [name for name in self.classes if name != OVERLAP and all(c.label != name for c in chosen)]
         if absent:
             raise ConfigError(f"the data has no {absent[0]}; the protocol needs {', '.join(self.classes)}")

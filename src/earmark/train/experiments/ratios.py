@@ -58,7 +58,7 @@ def score_ratios(
     counts: dict[float, IntArray] = {}
     for done, (example, found) in enumerate(store.compute(wanted, jobs), start=1):
         if isinstance(found, str):
-            raise ConfigError(f"no features of {found}; mend or remove it, then start again")
+            raise ConfigError(f"no features of '{example.key}': {found}; mend or remove it, then start again")
         patches = store.extractor.cut(found.T)
         one = PatchSet([example], {example: patches}.__getitem__, test.scaling)
         for level, answers in answers_by_ratio(predict(net, one, device), one.smr_db).items():

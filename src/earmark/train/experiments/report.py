@@ -8,6 +8,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from earmark.train.experiments.paired import sign_flip_p
 from earmark.train.experiments.table import Experiment
 
 
@@ -19,6 +20,8 @@ def experiment_table(experiment: Experiment, report: dict[str, Any]) -> Table:
     """
     experiment = experiment.on(report["on"])
     title = f"{experiment.source}: {experiment.title}\non {report['data']}"
+    if experiment.protocol.unit != "group":
+        title += f", parts keep each {experiment.protocol.unit} together"
     if not report["is_published"]:
         theirs = ", ".join(experiment.published_on)
         title += f", not on the paper's {theirs}: figures cannot be equal"
@@ -34,8 +37,28 @@ def experiment_table(experiment: Experiment, report: dict[str, Any]) -> Table:
     else:
         _by_measure(table, experiment, own)
     notes = [f"{row.name}: {row.note}" for row in experiment.rows if row.note]
-    table.caption = "\n".join(filter(None, [experiment.note, *notes])) or None
+    compared = paired_lines(experiment, report["results"])
+    table.caption = "\n".join(filter(None, [experiment.note, *notes, *compared])) or None
     return table
+
+
+def paired_lines(experiment: Experiment, results: list[dict[str, Any]]) -> list[str]:
+    """Return a line for each row that has repetitions in common with the one all are compared with."""
+    measure = experiment.measures[0]
+    values: dict[str, dict[int, float]] = {row.name: {} for row in experiment.rows}
+    for result in results:
+        values[result["row"]][result["repetition"]] = result["figures"][measure]
+    theirs = values.get(experiment.compare, {})
+    lines = []
+    for name, own in values.items():
+        common = sorted(own.keys() & theirs.keys())
+        if common and name != experiment.compare:
+            differences = [own[r] - theirs[r] for r in common]
+            lines.append(
+                f"{name}: {mean(differences):+.1f} points of {measure} against '{experiment.compare}', "
+                f"p = {sign_flip_p(differences):.3f} ({len(common)} pairs)"
+            )
+    return lines
 
 
 def _beside_the_paper(table: Table, experiment: Experiment, own: list[list[dict[str, float]]]) -> None:

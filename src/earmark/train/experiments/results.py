@@ -34,6 +34,8 @@ class Workplace:
         Train with products in bfloat16 where the processor can.
     drop_features : bool
         Remove features that no later row needs.
+    compiled : bool
+        Let PyTorch compile the networks that are trained on crops.
 
     Raises
     ------
@@ -47,6 +49,7 @@ class Workplace:
     device: str = "cpu"
     bfloat16: bool = False
     drop_features: bool = False
+    compiled: bool = False
 
     def __post_init__(self) -> None:
         find_device(self.device)
@@ -57,7 +60,7 @@ def checkpoint_name(setup: dict[str, Any], split: Split, repetition: int) -> str
 
     It stands for all that a network depends on; how it is scored is no part of that, nor the table.
     """
-    trained = {key: value for key, value in setup.items() if key != "smr_db"}
+    trained = {key: value for key, value in setup.items() if key not in ("smr_db", "crops")}
     text = json.dumps([trained, asdict(split), repetition], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -8,13 +8,16 @@ from typing import Any, get_type_hints
 import torch
 
 from earmark.errors import ConfigError
+from earmark.features.extractor import Extractor
 from earmark.features.registry import create_features
 from earmark.train.config import checked_values
+from earmark.train.crops.config import CropConfig
 from earmark.train.experiments.augment import Augment
 from earmark.train.experiments.fitconfig import FitConfig
 from earmark.train.experiments.nets import row_network
 from earmark.train.experiments.protocol import OVERLAP, Protocol
 from earmark.train.experiments.rows import (
+    CropRow,
     Embedding,
     HeadConfig,
     NetworkRow,
@@ -31,11 +34,13 @@ _COMMON = {"name": str, "note": str, "share": float, "only": tuple[str, ...]}
 # What each kind of row has besides.
 _KINDS: dict[str, tuple[str, ...]] = {
     "network": ("features", "model", "signal", "fit", "frozen"),
-    "vectors": ("embedding", "head"),
+    "crops": ("features", "model", "training", "crops"),
+    "vectors": ("embedding", "head", "statistics", "validates"),
     "trivial": (),
 }
 _NEEDED: dict[str, tuple[str, ...]] = {
     "network": ("features", "model"),
+    "crops": ("features", "model"),
     "vectors": ("embedding", "head"),
     "trivial": (),
 }
@@ -53,7 +58,7 @@ def read_rows(given: dict[str, Any], table: dict[str, Any], protocol: Protocol, 
     given : dict
         As it stands in the file.
     table : dict
-        The file; its ``signal``, ``fit`` and ``share`` are those of rows that have none.
+        The file; its ``signal``, ``fit``, ``training`` and ``share`` are those of rows that have none.
     protocol : Protocol
     where : str
         Names the file in messages.
@@ -64,7 +69,8 @@ def read_rows(given: dict[str, Any], table: dict[str, Any], protocol: Protocol, 
         If a key or a value is wrong.
     """
     place = f"row '{given.get('name', '')}' of {where}"
-    kind = "trivial" if "trivial" in given else "vectors" if "embedding" in given else "network"
+    kind = "crops" if "training" in given or "training" in table else "network"
+    kind = "trivial" if "trivial" in given else "vectors" if "embedding" in given else kind
     refuse_unknown(given, [*_COMMON, *_KINDS[kind], "trivial", "vary", "paper"], place)
     for key in ("name", *_NEEDED[kind]):
         if key not in given:
@@ -86,10 +92,41 @@ def _row(kind: str, row: dict[str, Any], table: dict[str, Any], protocol: Protoc
             embedding = filled(Embedding(""), row, "embedding", where)
             if not embedding.model:
                 raise ConfigError("the embedding has no 'model'")
-            return VectorRow(**common, embedding=embedding, head=filled(HeadConfig(), row, "head", where))
+            head = filled(HeadConfig(), row, "head", where)
+            flags: dict[str, Any] = {key: row[key] for key in ("statistics", "validates") if key in row}
+            more = checked_values(dict.fromkeys(flags, bool), flags, where)
+            return VectorRow(**common, embedding=embedding, head=head, **more)
+        if kind == "crops":
+            return _crop_row(common, row, table, protocol, where)
     except ConfigError as err:
         raise _at(where, err) from err
     return _network_row(common, row, table, protocol, where)
+
+
+def _crop_row(
+    common: dict[str, Any], row: dict[str, Any], table: dict[str, Any], protocol: Protocol, where: str
+) -> CropRow:
+    training = filled(filled(CropConfig(), table, "training", where), row, "training", where)
+    crops = checked_values({"crops": int}, {"crops": row.get("crops", 0)}, where)["crops"]
+    extractor, model = _extractor(row, where), section(row, "model", where)
+    if crops < 0 or extractor.scaling != "none" or OVERLAP in protocol.classes:
+        raise ConfigError(
+            f"{where} is trained on crops: crops must be 0 or more, features of the scaling 'none', and no "
+            f"class '{OVERLAP}'; it has {crops}, '{extractor.scaling}' and {', '.join(protocol.classes)}"
+        )
+    with torch.device("meta"):
+        row_network(model, extractor, len(protocol.classes) or _SOME_CLASSES)
+    return CropRow(**common, extractor=extractor, model=model, training=training, crops=crops)
+
+
+def _extractor(row: dict[str, Any], where: str) -> Extractor:
+    """Return the front end of a row."""
+    features = section(row, "features", where)
+    if "name" not in features:
+        raise ConfigError(f"features of {where} have no name; docs/features.md lists them")
+    words: dict[str, Any] = {key: features[key] for key in ("name", "variant") if key in features}
+    checked_values(dict.fromkeys(words, str), words, f"features of {where}")
+    return create_features(**features)
 
 
 def _network_row(
@@ -97,13 +134,9 @@ def _network_row(
 ) -> NetworkRow:
     fit = filled(filled(FitConfig(), table, "fit", where), row, "fit", where)
     signal = filled(filled(Signal(), table, "signal", where), row, "signal", where)
-    features, model = section(row, "features", where), section(row, "model", where)
-    if "name" not in features:
-        raise ConfigError(f"features of {where} have no name; docs/features.md lists them")
-    words: dict[str, Any] = {key: features[key] for key in ("name", "variant") if key in features}
-    checked_values(dict.fromkeys(words, str), words, f"features of {where}")
+    model = section(row, "model", where)
     try:
-        extractor = create_features(**features)
+        extractor = _extractor(row, where)
         signal.check(extractor.sample_rate, OVERLAP in protocol.classes)
         with torch.device("meta"):  # whether it can be made, before anything is computed for it
             row_network(model, extractor, len(protocol.classes) or _SOME_CLASSES)

@@ -11,6 +11,7 @@ from earmark.errors import ConfigError, ModelError
 from earmark.features.extractor import Extractor
 from earmark.head import FUSIONS
 from earmark.modelfile import read_model
+from earmark.train.crops.config import CropConfig
 from earmark.train.experiments.fitconfig import FitConfig
 from earmark.train.experiments.signals import Signal
 from earmark.train.head import EPOCHS, KINDS
@@ -118,6 +119,41 @@ class TransferRow(NetworkRow):
         return {**super().setup(), "frozen": list(self.frozen)}
 
 
+@dataclass(frozen=True, kw_only=True)
+class CropRow(Row):
+    """A network trained on crops of songs and tested on whole ones, see `earmark.train.crops`.
+
+    Parameters
+    ----------
+    extractor : Extractor
+        Its features; a patch is a crop.
+    model : dict
+        Keywords of `earmark.train.models.create_model`.
+    training : CropConfig
+    crops : int
+        Crops of a song that are tested, evenly spread; 0 for the whole song.
+    """
+
+    extractor: Extractor
+    model: dict[str, Any]
+    training: CropConfig
+    crops: int = 0
+
+    def setup(self) -> dict[str, Any]:
+        """Return features, network and training, and how it is tested."""
+        return {
+            "features": asdict(self.extractor),
+            "model": self.model,
+            "training": asdict(self.training),
+            "crops": self.crops,
+            **super().setup(),
+        }
+
+    def shortened(self, epochs: int) -> CropRow:
+        """Return the row with a training of so few epochs."""
+        return replace(self, training=replace(self.training, epochs=epochs))
+
+
 @dataclass(frozen=True)
 class Embedding:
     """Which vectors.
@@ -180,10 +216,29 @@ class VectorRow(Row):
     ----------
     embedding : Embedding
     head : HeadConfig
+    statistics : bool
+        Classify statistics of a file beside its embeddings, those of the trivial baseline and
+        `earmark.train.texture`; for early fusion.
+    validates : bool
+        Keep the validation part to choose by; a classifier that chooses nothing may learn it, too.
+
+    Raises
+    ------
+    ConfigError
+        For statistics with late fusion, as a window has none, or a network that does not validate.
     """
 
     embedding: Embedding
     head: HeadConfig
+    statistics: bool = False
+    validates: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.validates and KINDS[self.head.kind]:
+            raise ConfigError(f"'{self.head.kind}' chooses its epoch; it needs the part that validates")
+        if self.statistics and self.head.fusion != "early":
+            raise ConfigError("statistics are of files; take the fusion 'early', or leave them out")
 
     def setup(self) -> dict[str, Any]:
         """Return embedding, the checksum of its model (none while that is not there), and classifier."""
@@ -194,6 +249,8 @@ class VectorRow(Row):
         return {
             "embedding": asdict(self.embedding) | {"sha256": digest},
             "head": asdict(self.head),
+            **({"statistics": True} if self.statistics else {}),
+            **({} if self.validates else {"validates": False}),
             **super().setup(),
         }
 

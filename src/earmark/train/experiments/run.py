@@ -26,9 +26,11 @@ from earmark.train.experiments.results import (
     is_of,
     read_results,
 )
-from earmark.train.experiments.rows import NetworkRow, Row, TransferRow, TrivialRow, VectorRow
+from earmark.train.experiments.rows import CropRow, NetworkRow, Row, TransferRow, TrivialRow, VectorRow
 from earmark.train.experiments.scores import PatchScores, right_by
 from earmark.train.experiments.shallow import run_trivial, run_vectors
+from earmark.train.experiments.signals import Signal
+from earmark.train.experiments.songs import run_crops
 from earmark.train.experiments.store import FeatureStore
 from earmark.train.experiments.table import Experiment
 from earmark.train.experiments.transfer import ALL, Learnt, Transferred, embedded, pretrained
@@ -154,6 +156,8 @@ def run_row(
     folder = place.runs / checkpoint_name(setup, split, seed)
     if isinstance(row, VectorRow):
         scores, told = run_vectors(row, split, seed, place, folder, title, tell)
+    elif isinstance(row, CropRow):
+        scores, told = run_crops(row, split, seed, place, folder, title, tell)
     elif isinstance(row, TrivialRow):
         scores, told = run_trivial(row, split, place, title, tell)
     else:
@@ -162,10 +166,9 @@ def run_row(
         if isinstance(row, TransferRow) and sources is not None:
             learnt = pretrained(row, experiment.pretrain.fit, sources, place, title, tell)
         scores, told = _run_network(row, split, experiment, seed, place, folder, title, tell, learnt)
+    figures = {name: round(value, 3) for name, value in scores.figures(experiment.protocol.classes).items()}
     return {
-        "figures": {
-            name: round(value, 3) for name, value in scores.figures(experiment.protocol.classes).items()
-        },
+        "figures": figures | told.pop("figures", {}),
         "patches": scores.patches.tolist(),
         "files": scores.files.tolist(),
         "mixtures": {f"{level:g}": counts.tolist() for level, counts in scores.mixtures.items()},
@@ -257,4 +260,6 @@ def _store(place: Workplace, row: NetworkRow) -> FeatureStore:
 
 def _features(place: Workplace, row: Row) -> Path | None:
     """Return the folder of the features of a network."""
+    if isinstance(row, CropRow):
+        return FeatureStore(place.cache, row.extractor, Signal()).folder
     return _store(place, row).folder if isinstance(row, NetworkRow) else None

@@ -10,6 +10,9 @@ import numpy.typing as npt
 
 from earmark.train.experiments.protocol import OVERLAP
 
+# Share of right files of the last epoch, where the others are of the one that validated best.
+LAST = "file accuracy, last epoch"
+
 FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.int64]
 
@@ -82,10 +85,10 @@ class PatchScores:
 
 
 def figure_names(classes: Sequence[str], levels_db: Iterable[float]) -> list[str]:
-    """Return what `PatchScores.figures` can hold, with mixtures of these ratios."""
+    """Return what a result can hold: `PatchScores.figures`, with mixtures of these ratios, and `LAST`."""
     nothing = np.zeros((len(classes), len(classes)), np.int64)
     levels = dict.fromkeys(levels_db if OVERLAP in classes else (), nothing[0])
-    return list(PatchScores(nothing, nothing, levels).figures(classes))
+    return [*PatchScores(nothing, nothing, levels).figures(classes), LAST]
 
 
 def answers_by_ratio(probabilities: FloatArray, smr_db: FloatArray) -> dict[float, IntArray]:

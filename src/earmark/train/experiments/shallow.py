@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from earmark.embedjobs import EmbedSettings
 from earmark.environment import environment
 from earmark.errors import ConfigError
 from earmark.files import atomic_write
-from earmark.head import IntArray, file_scores, fused, spread
+from earmark.head import IntArray, fused, spread
 from earmark.modelfile import read_model
 from earmark.train import trivial
 from earmark.train.excerpts import Excerpt
@@ -26,6 +26,7 @@ from earmark.train.experiments.results import Workplace
 from earmark.train.experiments.rows import TrivialRow, VectorRow
 from earmark.train.experiments.scores import PatchScores
 from earmark.train.head import KINDS, fit_head, inverse_frequencies
+from earmark.train.texture import texture
 from earmark.train.vectors import VectorStore
 
 FloatArray = npt.NDArray[np.float32]
@@ -74,7 +75,8 @@ def run_vectors(
     """
     fitted = _read(kept)
     if fitted is None:
-        fitted = _fitted(row, split, seed, _embedded(row, split, place, title, tell), title, tell)
+        store = _embedded(row, split, place, title, tell)
+        fitted = _fitted(row, split, seed, store, _beside(row, split, place, title, tell), title, tell)
         _write(kept, *fitted)
     return _scores(fitted[0], split.test, fitted[1]), fitted[2]
 
@@ -101,13 +103,19 @@ def _store(folder: Path, settings: EmbedSettings, model: bytes) -> VectorStore:
 
 
 def _fitted(
-    row: VectorRow, split: Split, seed: int, store: VectorStore, title: str, tell: Tell
+    row: VectorRow,
+    split: Split,
+    seed: int,
+    store: VectorStore,
+    beside: Sequence[Mapping[str, FloatArray]],
+    title: str,
+    tell: Tell,
 ) -> tuple[FloatArray, list[int], dict[str, Any]]:
     """Return the answers to the test part, how many each file has, and what else a result says."""
     tell(f"{title}: fitting")
     began, cpu = time.monotonic(), time.process_time()
     fusion = row.head.fusion
-    x, y = _learned(store, split.train, fusion)
+    x, y = _learned(store, beside, split.train if row.validates else split.train + split.validation, fusion)
     is_network = bool(KINDS[row.head.kind])
     head = fit_head(
         row.head.kind,
@@ -115,13 +123,11 @@ def _fitted(
         y,
         seed=seed,
         class_weights=inverse_frequencies(y),
-        validation=_learned(store, split.validation, fusion) if is_network else None,
+        validation=_learned(store, beside, split.validation, fusion) if is_network else None,
         epochs=row.head.epochs,
     )
-    answers = []
-    for example in split.test:  # one by one, as there may be many
-        vectors = store.get(Excerpt(example.path))
-        answers.append(file_scores(head, [vectors], fusion) if fusion == "early" else head.scores(vectors))
+    # One by one, as there may be many.
+    answers = [head.scores(_heard(store, beside, example, fusion)) for example in split.test]
     told = {
         "parameters": head.n_parameters,
         "epochs": [row.head.epochs] if is_network else [],
@@ -132,14 +138,24 @@ def _fitted(
     return np.concatenate(answers), [len(each) for each in answers], told
 
 
-def _learned(store: VectorStore, examples: Sequence[Example], fusion: str) -> tuple[FloatArray, IntArray]:
-    """Return what a classifier learns: maxima, or windows with the classes of their files."""
-    excerpts = [Excerpt(example.path) for example in examples]
-    labels = [example.label for example in examples]
-    if fusion == "early":  # the maximum of one is itself
-        return fused([store.get(each).max(axis=0, keepdims=True) for each in excerpts], labels, fusion)
-    most = _most_of_file([store.count(each) for each in excerpts], store.embedder.dimension)
-    return fused([spread(store.get(each), most) for each in excerpts], labels, fusion)
+def _learned(
+    store: VectorStore, beside: Sequence[Mapping[str, FloatArray]], examples: Sequence[Example], fusion: str
+) -> tuple[FloatArray, IntArray]:
+    """Return what a classifier learns: files, or windows, with the classes of their files."""
+    sizes = [1 if fusion == "early" else store.count(Excerpt(example.path)) for example in examples]
+    most = _most_of_file(sizes, store.embedder.dimension)
+    heard = [spread(_heard(store, beside, example, fusion), most) for example in examples]
+    return fused(heard, [example.label for example in examples], fusion)
+
+
+def _heard(
+    store: VectorStore, beside: Sequence[Mapping[str, FloatArray]], example: Example, fusion: str
+) -> FloatArray:
+    """Return a file's windows, or with early fusion one row: their maxima, and what is taken beside them."""
+    vectors = store.get(Excerpt(example.path))
+    if fusion == "late":
+        return vectors
+    return np.concatenate([vectors.max(axis=0), *(one[example.path] for one in beside)])[None]
 
 
 def _most_of_file(sizes: Sequence[int], dimension: int) -> int:
@@ -151,6 +167,26 @@ def _most_of_file(sizes: Sequence[int], dimension: int) -> int:
     if n_whole == len(ordered):
         return int(ordered[-1])
     return max(1, int((n_rows - ordered[:n_whole].sum()) // (len(ordered) - n_whole)))
+
+
+def _beside(
+    row: VectorRow, split: Split, place: Workplace, title: str, tell: Tell
+) -> list[dict[str, FloatArray]]:
+    """Return what a row takes beside the embeddings, by path."""
+    if not row.statistics:
+        return []
+    paths = [example.path for example in split.all]
+    kinds = {"trivial": trivial.statistics, "texture": texture}
+    return [
+        describe_kept(
+            paths,
+            place.cache / name,
+            place.jobs,
+            lambda done, total: tell(f"{title}: statistics {done} of {total}"),
+            of,
+        )
+        for name, of in kinds.items()
+    ]
 
 
 def run_trivial(
@@ -190,8 +226,9 @@ def describe_kept(
     folder: Path,
     jobs: int,
     report: Callable[[int, int], None] = lambda done, total: None,
+    of: Callable[[FloatArray], FloatArray] = trivial.statistics,
 ) -> dict[str, FloatArray]:
-    """Return the statistics of recordings by path; what is new is kept in a folder, some hundred at a time.
+    """Return what `of` tells of recordings, by path; what is new is kept in a folder, some hundred at a time.
 
     Raises
     ------
@@ -206,7 +243,7 @@ def describe_kept(
         wanted = [path for path, stamp in stamps.items() if stamp not in known]
         for at in range(0, len(wanted), _CHUNK):
             chunk = wanted[at : at + _CHUNK]
-            found = trivial.describe(chunk, jobs, partial(_report_from, at, len(wanted), report))
+            found = trivial.describe(chunk, jobs, partial(_report_from, at, len(wanted), report), of)
             known |= dict(zip((stamps[path] for path in chunk), found, strict=True))
             with atomic_write(file, binary=True) as out:
                 np.savez(out, stamps=np.array(list(known)), values=np.stack(list(known.values())))

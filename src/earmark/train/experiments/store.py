@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from earmark.pool import run_pool
 from earmark.train.experiments.example import Example
 from earmark.train.experiments.signals import Signal
 
+FloatArray = npt.NDArray[np.float32]
 Report = Callable[[int, int], None]
 
 
@@ -76,21 +77,27 @@ class FeatureStore:
         ConfigError
             If a recording cannot be read, or is too short for a frame; the others are kept.
         """
+        failed = self.add_readable(examples, jobs, report)
+        if failed:
+            key, why = next(iter(failed.items()))
+            more = f" ({len(failed)} recordings fail)" if len(failed) > 1 else ""
+            raise ConfigError(f"no features of '{key}': {why}{more}; mend or remove it, then start again")
+
+    def add_readable(
+        self, examples: Sequence[Example], jobs: int, report: Report = lambda done, total: None
+    ) -> dict[str, str]:
+        """Do what `add` does; return what is wrong with the examples that have no features, by their keys."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self.folder / "lock"):
-            failed = self._add(examples, jobs, report)
-        if failed:
-            more = f" ({len(failed)} recordings fail)" if len(failed) > 1 else ""
-            raise ConfigError(f"no features of {failed[0]}{more}; mend or remove it, then start again")
+            return self._add(examples, jobs, report)
 
-    def _add(self, examples: Sequence[Example], jobs: int, report: Report) -> list[str]:
-        """Do what `add` does; return what is wrong with the examples that have no features."""
+    def _add(self, examples: Sequence[Example], jobs: int, report: Report) -> dict[str, str]:
         self._load()
         wanted = [e for key, e in {e.key: e for e in examples}.items() if key not in self._rows]
         if not wanted:
-            return []
+            return {}
         start = sum(rows.n_frames for rows in self._rows.values())
-        failed: list[str] = []
+        failed: dict[str, str] = {}
         with (
             (self.folder / "frames.f16").open("ab") as frames,
             (self.folder / "rows.jsonl").open("a", encoding="utf-8") as log,
@@ -98,7 +105,7 @@ class FeatureStore:
             frames.truncate(2 * self.extractor.n_bands * start)  # what has no row was cut off
             for done, (example, found) in enumerate(self.compute(wanted, jobs), start=1):
                 if isinstance(found, str):
-                    failed.append(found)
+                    failed[example.key] = found
                     continue
                 frames.write(found.tobytes())
                 frames.flush()
@@ -120,14 +127,19 @@ class FeatureStore:
         for event in run_pool(make, examples, jobs, lambda *_: None):
             example, found = examples[event.index], event.result
             if found is None or isinstance(found, str) or not len(found):
-                yield example, f"'{example.key}': {event.death or found or 'too short for a frame'}"
+                why = found if isinstance(found, str) else "too short for a frame"
+                yield example, event.death or why
             else:
                 yield example, found
 
+    def features(self, example: Example) -> FloatArray:
+        """Return the features of an example, float16, shape=(F, T); they are read as they are used."""
+        start, n_frames = self._rows[example.key]
+        return cast(FloatArray, self._frames[start : start + n_frames].T)
+
     def patches(self, example: Example) -> Patches:
         """Return the patches of an example, as its front end cuts them."""
-        start, n_frames = self._rows[example.key]
-        return self.extractor.cut(self._frames[start : start + n_frames].T)
+        return self.extractor.cut(self.features(example))
 
     def _load(self) -> None:
         """Read the rows, without a last one that was cut short, and those whose frames are not there."""

@@ -26,8 +26,9 @@ _FIELDS = {
     "noise": tuple[str, ...],
     "measures": tuple[str, ...],
     "smr_db": tuple[float, ...],
+    "compare": str,
 }
-_TABLE_KEYS = [*_FIELDS, "protocol", "signal", "fit", "share", "pretrain", "row"]
+_TABLE_KEYS = [*_FIELDS, "protocol", "signal", "fit", "training", "share", "pretrain", "row"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class Experiment:
         Datasets that have the class noise; with any other one, the noise is of the first that is there.
     pretrain : Pretraining
         What networks learn first, in rows that transfer them.
+    compare : str
+        Row that all others are compared with, fold by fold, in the first measure.
     """
 
     name: str
@@ -73,8 +76,11 @@ class Experiment:
     note: str = ""
     noise: tuple[str, ...] = ()
     pretrain: Pretraining = field(default_factory=Pretraining)
+    compare: str = ""
 
     def __post_init__(self) -> None:
+        if self.compare and self.compare not in [row.name for row in self.rows]:
+            raise ConfigError(f"compare of '{self.name}' is '{self.compare}', which is no row of it")
         if not self.protocol.classes:
             self._check_tasks()
             return

@@ -26,8 +26,8 @@ from torch import Tensor, nn
 from earmark.errors import ConfigError
 from earmark.features.patches import Patches
 from earmark.features.scaling import Scaling
+from earmark.train.checkpoint import best_weights
 from earmark.train.experiments.batches import PatchSet, measured_scaling
-from earmark.train.experiments.checkpoint import best_weights
 from earmark.train.experiments.example import Split
 from earmark.train.experiments.fit import fit
 from earmark.train.experiments.fitconfig import FitConfig

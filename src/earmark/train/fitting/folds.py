@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +12,54 @@ from earmark.errors import ConfigError
 
 IntArray = npt.NDArray[np.intp]
 
+N_FOLDS = 5
+
 
 def groups_of_classes(labels: IntArray, groups: Sequence[str]) -> IntArray:
     """Return in how many groups each class lies, int, shape=(K,)."""
     pairs = {(int(label), group) for label, group in zip(labels, groups, strict=True)}
     return np.bincount([label for label, _ in pairs])
+
+
+def fold_number(
+    labels: IntArray,
+    groups: Sequence[str],
+    wanted: int | None,
+    classes: Sequence[str],
+    note: Callable[[str], None],
+    *,
+    grouped: bool,
+    usual: int = N_FOLDS,
+) -> int:
+    """Return how many folds there are: as many as are wanted, or as usual, or fewer where groups are.
+
+    Parameters
+    ----------
+    labels : int, shape=(n,)
+    groups : sequence of str
+    wanted : int or None
+    classes : sequence of str
+    note : callable
+        Told if there are fewer than usual.
+    grouped : bool
+        Whether groups are the user's; else they are called files.
+    usual : int
+
+    Raises
+    ------
+    ConfigError
+        If a class has fewer groups than folds are wanted.
+    """
+    n_groups = groups_of_classes(labels, groups)
+    least = int(n_groups.argmin())
+    few = f"class '{classes[least]}' has {n_groups[least]} {'groups' if grouped else 'files'}"
+    n_folds = wanted or usual
+    if n_groups[least] >= n_folds:
+        return n_folds
+    if wanted:
+        raise ConfigError(f"{n_folds} folds: {few}, and each fold needs one; ask for fewer, or add some")
+    note(f"{few}: there are {n_groups[least]} folds, and the figures are rough")
+    return int(n_groups[least])
 
 
 def deal_groups(

@@ -11,7 +11,6 @@ import numpy as np
 from earmark import __version__
 from earmark.classifiercard import ClassifierCard
 from earmark.embedjobs import EmbedSettings
-from earmark.errors import ConfigError
 from earmark.folders import cache_folder
 from earmark.head import Head
 from earmark.train.classifier import write_classifier
@@ -23,11 +22,10 @@ from earmark.train.fitting.candidates import (
     learning_curve,
 )
 from earmark.train.fitting.examples import Examples, check_classes, distinct, read_examples
-from earmark.train.fitting.folds import IntArray, deal_groups, groups_of_classes
+from earmark.train.fitting.folds import N_FOLDS, IntArray, deal_groups, fold_number
 from earmark.train.fitting.report import Report, make_report
 from earmark.train.vectors import VectorStore
 
-_N_FOLDS = 5
 # Of what a fold can learn; all of it is known from the comparison.
 _SHARES = (0.1, 0.25, 0.5)
 # For a first look: folds, and what is compared.
@@ -234,13 +232,8 @@ def _deal(
     classes = examples.classes
     labels = np.array([classes.index(item.label) for item in examples.items], np.intp)
     groups = [item.group for item in examples.items]
-    n_groups = groups_of_classes(labels, groups)
-    least = int(n_groups.argmin())
-    few = f"class '{classes[least]}' has {n_groups[least]} {'groups' if examples.grouped else 'files'}"
-    n_folds = settings.folds or (_QUICK_FOLDS if settings.quick else _N_FOLDS)
-    if n_groups[least] < n_folds:
-        if settings.folds:
-            raise ConfigError(f"{n_folds} folds: {few}, and each fold needs one; ask for fewer, or add some")
-        n_folds = int(n_groups[least])
-        note(f"{few}: there are {n_folds} folds, and the figures are rough")
+    usual = _QUICK_FOLDS if settings.quick else N_FOLDS
+    n_folds = fold_number(
+        labels, groups, settings.folds, classes, note, grouped=examples.grouped, usual=usual
+    )
     return labels, deal_groups(labels, groups, n_folds, settings.seed, classes)

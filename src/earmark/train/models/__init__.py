@@ -13,6 +13,9 @@ ALL
 GRO
     S. Grollmisch, E. Cano, C. Kehling, M. Taenzer, "Analyzing the potential of pre-trained embeddings for
     audio classification tasks", EUSIPCO 2020.
+HEO
+    J. Heo, H. Shin, J. Kim, C. Lim, H.-J. Yu, "Convolution channel separation and frequency sub-bands
+    aggregation for music genre classification", 2022.
 """
 
 from earmark.train.models.architecture import HEADS, Architecture

@@ -44,15 +44,16 @@ class MultiTaskOutputs(NamedTuple):
 
 
 class ClassHead(nn.Module):
-    """One dense layer: (B, n_features) to logits (B, n_classes)."""
+    """One dense layer: (B, n_features) to logits (B, n_classes), normalised where the trunk asks for it."""
 
     def __init__(self, trunk: Trunk, n_classes: int) -> None:
         super().__init__()
         self.classes = Dense(trunk.n_features, n_classes)
         trunk.init_output(self.classes)
+        self.norm = trunk.output_norm(n_classes)
 
     def forward(self, t: Tensor) -> Tensor:
-        return self.classes(t)
+        return self.norm(self.classes(t))
 
 
 def _hidden(n_features: int) -> nn.Sequential:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from earmark.train.models.allconv import AllConv
 from earmark.train.models.architecture import Architecture
 from earmark.train.models.dnn import Dnn
+from earmark.train.models.genres import GENRES
 from earmark.train.models.gro import GroCnn, GroDnn, GroHan, HanCnn
 from earmark.train.models.ina import InaSm, InaSmn
 from earmark.train.models.jang import Jang
@@ -269,6 +270,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             11,
             HanCnn,
         ),
+        *GENRES,
         Architecture(
             "tvsm-crnn",
             "Hung et al. 2022",

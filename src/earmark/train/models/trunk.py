@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import nn
 
@@ -15,6 +17,12 @@ class Trunk(nn.Module):
     """
 
     n_features: int
+    # Whether patches must be as long as those it was made for.
+    keeps_length: ClassVar[bool] = False
+
+    def output_norm(self, n_classes: int) -> nn.Module:
+        """Return what the logits go through, by default nothing."""
+        return nn.Identity()
 
     def init_output(self, layer: nn.Linear) -> None:
         """Set the starting values of the output layer where the paper's are not the layer's own."""

@@ -11,7 +11,7 @@ from earmark.errors import ConfigError
 from earmark.features.extractor import Extractor
 from earmark.features.registry import FEATURES
 from earmark.features.scaling import Scaling
-from earmark.train.experiments.checkpoint import best_weights
+from earmark.train.checkpoint import best_weights
 from earmark.train.experiments.nets import load_scaling, row_network
 from earmark.train.models import PatchNet
 

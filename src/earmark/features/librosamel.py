@@ -1,9 +1,11 @@
-"""The input of Kumar's network for weakly labelled sounds.
+"""The inputs of networks whose authors take librosa's mel bands in dB as they come.
 
 References
 ----------
 .. [1] A. Kumar, M. Khadkevich, C. Fügen, "Knowledge transfer from weakly labeled audio using convolutional
        neural network for sound events and scenes", ICASSP 2018; program weak_feature_extractor.
+.. [2] C. Liu, L. Feng, G. Liu, H. Wang, S. Liu, "Bottom-up broadcast neural network for music genre
+       classification", Multimedia Tools and Applications 80, 2021.
 """
 
 from __future__ import annotations
@@ -17,11 +19,12 @@ from earmark.features.mel import FloatArray
 
 
 @dataclass(frozen=True, kw_only=True)
-class KumarMel(Extractor):
-    """128 mel bands of 23 ms windows every 11.6 ms at 44.1 kHz, in dB, as librosa computes them.
+class LibrosaMel(Extractor):
+    """128 mel bands in dB, as librosa computes them; by default Kumar's, 23 ms every 11.6 ms at 44.1 kHz.
 
-    Slaney's bands from 0 to 22,050 Hz, of the power; the signal is mirrored at its ends, and values 80 dB
-    below the greatest of the whole signal are raised to that.  Patches of 128 frames overlap by half.
+    Slaney's bands from 0 to half the sample rate, of the power; the signal is mirrored at its ends, and
+    values 80 dB below the greatest of the whole signal are raised to that.  Kumar's patches of 128 frames
+    overlap by half.
     """
 
     edges: ClassVar[str] = "reflect"
