@@ -115,7 +115,7 @@ def _check(root: Path) -> list[str]:
     return [
         *problems.of_clips(root, clips, _COUNTS, lambda clip: clip.detail),
         *(f"'{path.name}' cannot be read, as in most copies; it is left out" for path in damaged),
-        *(line for what, names in listed.items() for line in problems.missing(what, names.keys() - stems)),
+        *(line for what, names in listed.items() for line in problems.missing(what, set(names) - stems)),
     ]
 
 
