@@ -25,6 +25,7 @@ Tzanetakis and Cook 2002.  The SHA-256 of the archive is the one that torchaudio
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 
 from earmark.audio import read_audio
@@ -110,7 +111,10 @@ def _stem(name: str) -> str:
 def _check(root: Path) -> list[str]:
     damaged = [path for _, path in _files(root) if _is_damaged(path)]
     stems = {path.stem for _, path in _files(root)}
-    listed = {f"files that {_ARTISTS} names are": _artists(root), "files that folds list are": _folds(root)}
+    listed: dict[str, Iterable[str]] = {
+        f"files that {_ARTISTS} names are": _artists(root),
+        "files that folds list are": _folds(root),
+    }
     clips = [Clip(path, "music", path.stem, genre) for genre, path in _files(root)]
     return [
         *problems.of_clips(root, clips, _COUNTS, lambda clip: clip.detail),
