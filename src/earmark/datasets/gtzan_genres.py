@@ -110,12 +110,15 @@ def _stem(name: str) -> str:
 def _check(root: Path) -> list[str]:
     damaged = [path for _, path in _files(root) if _is_damaged(path)]
     stems = {path.stem for _, path in _files(root)}
-    listed = {f"files that {_ARTISTS} names are": _artists(root), "files that folds list are": _folds(root)}
+    listed = {
+        f"files that {_ARTISTS} names are": set(_artists(root)),
+        "files that folds list are": set(_folds(root)),
+    }
     clips = [Clip(path, "music", path.stem, genre) for genre, path in _files(root)]
     return [
         *problems.of_clips(root, clips, _COUNTS, lambda clip: clip.detail),
         *(f"'{path.name}' cannot be read, as in most copies; it is left out" for path in damaged),
-        *(line for what, names in listed.items() for line in problems.missing(what, names.keys() - stems)),
+        *(line for what, names in listed.items() for line in problems.missing(what, names - stems)),
     ]
 
 
