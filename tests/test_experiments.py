@@ -124,8 +124,8 @@ def test_whole_folders_are_kept_together_where_that_is_asked_for():
     split = Protocol(classes=("music", "speech"), unit="folder").split(given, 1)
     parts = [{Path(e.path).parent for e in part} for part in (split.train, split.validation, split.test)]
     assert sum(map(len, parts)) == len(set.union(*parts)) == 10
-    with pytest.raises(ConfigError, match="unknown unit of the protocol 'file'"):
-        Protocol(unit="file")
+    with pytest.raises(ConfigError, match="unknown unit of the protocol 'artist'"):
+        Protocol(unit="artist")
 
 
 def test_a_class_that_is_missing_is_named():
