@@ -25,7 +25,6 @@ Tzanetakis and Cook 2002.  The SHA-256 of the archive is the one that torchaudio
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
 from pathlib import Path
 
 from earmark.audio import read_audio
@@ -111,15 +110,15 @@ def _stem(name: str) -> str:
 def _check(root: Path) -> list[str]:
     damaged = [path for _, path in _files(root) if _is_damaged(path)]
     stems = {path.stem for _, path in _files(root)}
-    listed: dict[str, Iterable[str]] = {
-        f"files that {_ARTISTS} names are": _artists(root),
-        "files that folds list are": _folds(root),
+    listed = {
+        f"files that {_ARTISTS} names are": set(_artists(root)),
+        "files that folds list are": set(_folds(root)),
     }
     clips = [Clip(path, "music", path.stem, genre) for genre, path in _files(root)]
     return [
         *problems.of_clips(root, clips, _COUNTS, lambda clip: clip.detail),
         *(f"'{path.name}' cannot be read, as in most copies; it is left out" for path in damaged),
-        *(line for what, names in listed.items() for line in problems.missing(what, set(names) - stems)),
+        *(line for what, names in listed.items() for line in problems.missing(what, names - stems)),
     ]
 
 
