@@ -31,7 +31,7 @@ from earmark.bench.kills import kill_batch
 from earmark.cli.app import run
 from earmark.detector import Detector
 from earmark.errors import ConfigError, EarmarkError, StoreError
-from earmark.lock import locked
+from earmark.lock import is_locked, locked
 from earmark.pool import Limits
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="no signals or named pipes there")
@@ -131,6 +131,20 @@ def test_a_list_on_a_web_server_is_fetched_and_its_paths_are_relative_to_it(here
     ]
 
 
+def test_a_list_that_is_cut_off_is_no_short_list(
+    here: Path, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "list.txt").write_text("a.wav\nb.wav\n")
+    length = http.server.SimpleHTTPRequestHandler.send_header
+    monkeypatch.setattr(
+        http.server.SimpleHTTPRequestHandler,
+        "send_header",
+        lambda self, name, value: length(self, name, "99" if name == "Content-Length" else value),
+    )
+    with pytest.raises(StoreError, match="was cut off, 87 bytes are missing; start again"):
+        list(find_items(f"{server}/list.txt"))
+
+
 @pytest.mark.parametrize(
     ("source", "words"),
     [
@@ -208,6 +222,23 @@ def test_expired_credentials_and_a_store_out_of_reach_are_told(monkeypatch: pyte
         list(find_items("s3://bucket/list.txt"))
 
 
+def test_a_folder_of_a_store_that_cannot_be_listed_is_not_left_out(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = pytest.importorskip("fsspec.implementations.local").LocalFileSystem
+    fill(here / "bucket", "a.wav", "deep/b.wav")
+    listed = local.ls
+
+    def refused(self: Any, path: str, *arguments: Any, **named: Any) -> Any:
+        if path.endswith("deep"):
+            raise PermissionError("access denied")
+        return listed(self, path, *arguments, **named)
+
+    monkeypatch.setattr(local, "ls", refused)
+    with pytest.raises(StoreError, match=r"lets nobody in \(access denied\)"):
+        list(find_items(f"local://{here}/bucket"))
+
+
 def test_a_store_that_needs_another_package_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
     fsspec = pytest.importorskip("fsspec")
 
@@ -242,6 +273,49 @@ def test_a_store_that_fails_for_all_stops_the_run_and_fails_no_recording(
         begin_batch("list.txt", here / "out", str(tiny_model_path), {}, "json", None, running, Notes())
     with Ledger.open(here / "out") as ledger:
         assert ledger.counts() == {"pending": 90, "running": 0, "done": 10, "failed": 0}
+
+
+class _FaultyPart:
+    """An engine to whose store a part of a recording is lost for good, or for so many attempts."""
+
+    def __init__(self, n_faults: int) -> None:
+        self.left = n_faults
+
+    def run(self, make: Any, tasks: Any, limits: Any) -> Iterator[tuple[Task, Outcome]]:
+        while flying := list(tasks):
+            for task in flying:
+                if task.part == 1 and self.left:
+                    self.left -= 1
+                    yield task, Outcome("the store lets nobody in", fault="store")
+                else:
+                    yield task, Outcome(duration=1.0, n_parts=2 if task.part is None else 0)
+
+
+@pytest.mark.parametrize(("n_faults", "state"), [(2, "done"), (99, "failed")])
+def test_a_part_whose_store_fails_is_tried_three_times(
+    here: Path, tiny_model_path: Path, n_faults: int, state: str
+) -> None:
+    (here / "list.txt").write_text("a.wav\n")
+    running = Running(_FaultyPart(n_faults))  # type: ignore[arg-type]
+    begin_batch("list.txt", here / "out", str(tiny_model_path), {}, "json", None, running, Notes())
+    assert status_of(here / "out")[state] == 1
+
+
+def test_what_a_store_failed_for_in_other_runs_does_not_count(here: Path, tiny_model_path: Path) -> None:
+    (here / "list.txt").write_text("".join(f"{i}.wav\n" for i in range(30)))
+    for _ in range(4):
+        with pytest.raises(StoreError, match="stopped after 20 faults"):
+            begin_batch(
+                "list.txt",
+                here / "out",
+                str(tiny_model_path),
+                {},
+                "json",
+                None,
+                Running(_Faulty("store")),
+                Notes(),
+            )
+    assert status_of(here / "out")["pending"] == 30
 
 
 def test_a_full_disk_stops_the_run_at_once(here: Path, tiny_model_path: Path) -> None:
@@ -391,7 +465,7 @@ def test_a_task_that_is_put_back_comes_again(tmp_path: Path) -> None:
         first = next(tasks)
         ledger.put_back(first)
         assert [next(tasks).id, next(tasks).id] == ["b", "a"]
-        assert ledger.attempts(first) == 2
+        assert [row["attempts"] for row in ledger.rows()] == [2, 1]
         with pytest.raises(StopIteration):
             next(tasks)
 
@@ -490,6 +564,49 @@ def test_two_runs_on_one_folder_are_refused(here: Path, tiny_model_path: Path, b
     with locked(here / "out", LOCK_NAME):
         assert status_of(here / "out")["active"]
         assert batch("retry", "out")[0] == 2
+
+
+@posix
+def test_looking_whether_a_run_is_at_work_keeps_none_from_beginning(tmp_path: Path) -> None:
+    import fcntl
+
+    with locked(tmp_path, LOCK_NAME):
+        pass
+    (tmp_path / "batch.lock").chmod(0o444)
+    with (tmp_path / "batch.lock").open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        assert not is_locked(tmp_path, LOCK_NAME)
+        threading.Timer(0.1, fcntl.flock, (looking, fcntl.LOCK_UN)).start()
+        with locked(tmp_path, LOCK_NAME):
+            assert is_locked(tmp_path, LOCK_NAME)
+
+
+def test_a_list_that_was_not_read_to_its_end_is_not_retried(
+    here: Path, tiny_model_path: Path, batch: Any
+) -> None:
+    fill(here, "a.wav")
+    (here / "t.csv").write_text("id,path\n1,a.wav\n2\n")
+    assert batch("t.csv", "--out", "out", "--model", tiny_model_path)[0] == 2
+    code, _, err = batch("retry", "out")
+    assert code == 2
+    assert "the list of recordings in 'out' is not whole" in err
+    (here / "t.csv").write_text("id,path\n1,a.wav\n")
+    assert batch("t.csv", "--out", "out", "--model", tiny_model_path)[0] == 0
+    assert batch("retry", "out")[0] == 0
+
+
+def test_a_model_that_was_moved_is_the_same_for_a_retry(
+    here: Path, tiny_model_path: Path, batch: Any
+) -> None:
+    fill(here / "in", "a.wav")
+    (here / "in" / "b.wav").touch()
+    model = here / "model.onnx"
+    model.write_bytes(tiny_model_path.read_bytes())
+    assert batch(here / "in", "--out", "out", "--model", model)[0] == 1
+    model.rename(here / "moved.onnx")
+    assert batch(here / "in", "--out", "out", "--model", "moved.onnx")[0] == 1
+    fill(here / "in", "b.wav")
+    assert batch("retry", "out")[0] == 0
 
 
 def test_a_manifest_of_another_version_is_refused_and_left_alone(

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 from urllib.parse import SplitResult, urlsplit
@@ -187,7 +188,10 @@ def atomic_write(
             with target.open(f"w{kind}", **text) as file:
                 yield file
             return
+        new = list(takewhile(lambda folder: not folder.exists(), target.parents))
         target.parent.mkdir(parents=True, exist_ok=True)
+        for folder in new:
+            _sync_folder(folder.parent)
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, "a folder has this name")
         if target.exists() and not os.access(target, os.W_OK):

@@ -6,11 +6,15 @@ import json
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from earmark.errors import ConfigError, EarmarkError
+
+# Whoever only looks holds it for an instant; a run waits that long for it, seconds.
+_PATIENCE_S = 0.5
 
 
 @contextmanager
@@ -29,7 +33,10 @@ def locked(folder: Path, name: str) -> Iterator[None]:
     except OSError as err:
         raise EarmarkError(f"'{folder}' cannot be written: {err.strerror}; choose another folder") from err
     try:
-        if not _take(handle):
+        until = time.monotonic() + _PATIENCE_S
+        while not (taken := _take(handle)) and time.monotonic() < until:
+            time.sleep(0.05)
+        if not taken:
             raise ConfigError(
                 f"another run is at work in '{folder}' ({_holder(folder / name)}); wait for its end, "
                 "stop it, or choose another folder"
@@ -45,11 +52,11 @@ def locked(folder: Path, name: str) -> Iterator[None]:
 def is_locked(folder: Path, name: str) -> bool:
     """Tell whether a run is at work in a folder."""
     try:
-        handle = os.open(folder / name, os.O_RDWR)
+        handle = os.open(folder / name, os.O_RDONLY)  # others may look, too
     except OSError:
         return False
     try:
-        return not _take(handle)
+        return not _take(handle, shared=True)
     finally:
         os.close(handle)
 
@@ -63,7 +70,7 @@ def _holder(path: Path) -> str:
         return "unknown"
 
 
-def _take(handle: int) -> bool:
+def _take(handle: int, shared: bool = False) -> bool:
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -73,7 +80,7 @@ def _take(handle: int) -> bool:
         else:
             import fcntl
 
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         return True
     except OSError:
         return False

@@ -74,11 +74,28 @@ def list_stored(url: str) -> Iterator[str]:
             if system.isfile(path):
                 yield url
                 return
-            for folder, _, names in system.walk(path):
-                for name in names:
-                    yield address(f"{folder.rstrip('/')}/{name}")
+            yield from map(address, _below(system, path))
     except FileNotFoundError as err:
         raise ConfigError(f"'{url}' does not exist or holds nothing; check the address") from err
+
+
+def _below(system: Any, path: str) -> Iterator[str]:
+    """Yield what is below a folder.  fsspec's own walk leaves out folders it cannot list."""
+    waiting = [path.rstrip("/") or path]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            found = system.ls(folder, detail=True)
+        except FileNotFoundError:  # it was there a moment ago
+            continue
+        for entry in found:
+            name = entry["name"].rstrip("/")
+            if name == folder:  # an object that stands for the folder
+                continue
+            if entry["type"] == "directory":
+                waiting.append(name)
+            else:
+                yield name
 
 
 def root_of(url: str) -> str:

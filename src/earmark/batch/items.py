@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import glob
+import http.client
 import os
 import re
 import urllib.error
@@ -201,24 +202,30 @@ def _lines(source: str) -> Iterator[Iterable[str]]:
     """Open a list or a table as lines of UTF-8 text, wherever it lies."""
     with ExitStack() as resources:
         try:
-            yield _open_text(source, resources)
+            text, reply = _open_text(source, resources)
+            yield text
+            if missing := getattr(reply, "length", None):  # must not pass for a short list
+                raise StoreError(f"'{source}' was cut off, {missing} bytes are missing; start again")
+        except (OSError, http.client.HTTPException) as err:
+            raise StoreError(f"'{source}' cannot be read to its end ({err}); start again") from err
         except UnicodeDecodeError as err:
             raise ConfigError(f"'{source}' is no UTF-8 text ({err.reason}); save it as UTF-8") from err
         except csv.Error as err:
             raise ConfigError(f"table '{source}' cannot be read ({err}); save it as CSV again") from err
 
 
-def _open_text(source: str, resources: ExitStack) -> TextIO:
+def _open_text(source: str, resources: ExitStack) -> tuple[TextIO, object]:
+    """Open a list; return a web server's reply, too, which knows what is still to come."""
     if not is_url(source) or is_store(source):
         _, file = open_binary(source, resources)
-        return TextIOWrapper(BufferedReader(cast("RawIOBase", file)), "utf-8-sig", newline="")
+        return TextIOWrapper(BufferedReader(cast("RawIOBase", file)), "utf-8-sig", newline=""), None
     try:
         reply = resources.enter_context(urllib.request.urlopen(source, timeout=_TIMEOUT_S))
     except (urllib.error.URLError, OSError) as err:
         raise StoreError(
             f"'{source}' cannot be fetched ({err}); check the address and the connection"
         ) from err
-    return TextIOWrapper(reply, "utf-8-sig", newline="")
+    return TextIOWrapper(reply, "utf-8-sig", newline=""), reply
 
 
 def _resolved(text: str, listed_in: str) -> str:

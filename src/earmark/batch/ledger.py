@@ -152,12 +152,6 @@ class Ledger(LedgerReader):
                 "UPDATE parts SET state = 'pending' WHERE item = ? AND part = ?", (task.number, task.part)
             )
 
-    def attempts(self, task: Task) -> int:
-        """Return how often an item was begun."""
-        with told(self.path):
-            ((count,),) = self._rows("SELECT attempts FROM items WHERE number = ?", (task.number,))
-        return int(count)
-
     def recover(self) -> None:
         """Make pending what a run had in its hands when it ended; no other may be at work."""
         with told(self.path), transaction(self._connection):

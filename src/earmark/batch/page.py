@@ -39,7 +39,7 @@ def make_page(report: Report, title: str) -> str:
         + "</p>",
         _table("", {"all": total}, report.labels),
     ]
-    if stacks:
+    if stacks and report.groups:  # the key of the charts
         keys = "".join(f'<span style="background:{ink}"></span>{name}' for name, ink in _PARTS.items())
         body.append(f'<p class="key dim">Hours:{keys}</p>')
     for key, sums in report.groups.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import partial
@@ -19,7 +20,7 @@ from earmark.errors import EarmarkError, StoreError
 from earmark.files import make_folder
 from earmark.pool import Limits, Work
 
-# A store that cannot be reached: attempts of one recording, and faults in a row that end a run.
+# A store that cannot be reached: attempts of one task in a run, and faults in a row that end a run.
 _MOST_ATTEMPTS = 3
 _MOST_FAULTS = 20
 
@@ -61,6 +62,7 @@ def run_batch(
     _tidy(ledger, plan)
     shelf = Shelf(ledger, plan) if plan.results == "parquet" else None
     n_faults = 0
+    faults = Counter[tuple[int, int | None]]()  # of tasks to be tried again
     tasks = Tasks(ledger)
     try:
         with closing(engine.run(partial(make, plan), tasks, limits)) as results:
@@ -70,9 +72,13 @@ def run_batch(
                 if outcome.fault == "disk":
                     raise EarmarkError(f"{task.id}: {outcome.error}")
                 n_faults = n_faults + 1 if outcome.fault == "store" else 0
-                if outcome.fault == "store" and ledger.attempts(task) < _MOST_ATTEMPTS:
+                key = task.number, task.part
+                faults[key] += outcome.fault == "store"
+                if outcome.fault == "store" and faults[key] < _MOST_ATTEMPTS:
                     ledger.put_back(task)
+                    tasks.may_have_parts |= task.part is not None
                 else:
+                    del faults[key]
                     _settle(ledger, plan, task, outcome)
                     tasks.may_have_parts |= bool(outcome.n_parts or task.n_parts)
                     if outcome.error is not None or task.joins or not (outcome.n_parts or task.n_parts):

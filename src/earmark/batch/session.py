@@ -17,7 +17,7 @@ from earmark.batch.plan import Plan, check_same, make_plan
 from earmark.batch.process import make_work
 from earmark.batch.run import run_batch
 from earmark.batch.task import Outcome, Task
-from earmark.errors import EarmarkError
+from earmark.errors import ConfigError, EarmarkError
 from earmark.files import make_folder
 from earmark.lock import locked
 from earmark.pool import Limits, Work
@@ -87,16 +87,26 @@ def begin_batch(
     """
     plan = make_plan(folder, model, overrides, results, split_s)
     make_folder(folder)
-    with locked(folder, LOCK_NAME), Ledger.create(folder, {"plan": plan.to_facts()}) as ledger:
+    with (
+        locked(folder, LOCK_NAME),
+        Ledger.create(folder, {"plan": plan.to_facts(), "listed": False}) as ledger,
+    ):
         begun = Plan.from_facts(folder, ledger.facts()["plan"])
         check_same(plan, begun)
+        ledger.note("plan", plan.to_facts())  # the same model may have another path by now
         ledger.add(_counted(find_items(source), teller))
+        ledger.note("listed", True)
         _run(ledger, plan, running, teller)
 
 
 def retry_batch(folder: Path, running: Running, teller: Teller) -> None:
     """Go on with a batch, and do what failed once more; for errors see `begin_batch`."""
     with _opened(folder) as (ledger, plan):
+        if not ledger.facts().get("listed", True):
+            raise ConfigError(
+                f"the list of recordings in '{folder}' is not whole: the run that made it was ended; "
+                f"give its source again: earmark batch SOURCE --out {folder}"
+            )
         ledger.retry()
         _run(ledger, plan, running, teller)
 
