@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from earmark.bench import signals
@@ -27,7 +28,7 @@ def measure_batch(
     mixed: int,
     kills: int,
     seed: int = 0,
-    repeats: int = 3,
+    repeats: int = 9,
     tell: Callable[[str], None],
 ) -> tuple[list[Figure], dict[str, Any]]:
     """Measure everything.
@@ -47,7 +48,7 @@ def measure_batch(
     seed : int
         Another one kills at other moments.
     repeats : int
-        Runs of each measurement of speed, of which the fastest counts.
+        Rounds of the measurements of speed; ratios are medians of those within each round.
     tell : callable
         Told what is being done.
 
@@ -72,22 +73,12 @@ def measure_batch(
         for i in range(files):
             (folder / "minutes").mkdir(exist_ok=True)
             shutil.copy(piece, folder / "minutes" / f"{i:05d}.mp3")
-        runs: dict[str, dict[str, float]] = {}
+        runs: dict[str, list[dict[str, float]]] = {"bare": [], "one": [], "two": []}
         for _ in range(repeats):  # in turn, so that all meet the same machine
-            for kind, jobs in (("bare", 0), ("one", 1), ("two", 2)):
+            for jobs, kind in enumerate(runs):
                 tell(f"{files} recordings of a minute: {kind}")
-                found = _run(folder, "minutes", model, jobs)
-                if kind not in runs or found["wall_s"] < runs[kind]["wall_s"]:
-                    runs[kind] = found
-        each = {kind: run["wall_s"] / run["n"] for kind, run in runs.items()}
-        group = f"{files} recordings of a minute"
-        figures += [
-            Figure(group, "one worker", 1 / each["one"], "files/s"),
-            Figure(group, "two workers", 1 / each["two"], "files/s"),
-            Figure(group, "two over one", each["one"] / each["two"], "", Goal(1.85)),
-            Figure(group, "added to the bare work", each["one"] / each["bare"] - 1, "%", Goal(0.05, False)),
-            Figure(group, "cost", 3600 * runs["one"]["cpu_s"] / runs["one"]["audio_s"], "CPU s/h"),
-        ]
+                runs[kind].append(_run(folder, "minutes", model, jobs))
+        figures += _speed(f"{files} recordings of a minute", runs)
         details["runs"] = runs
         if hours:
             tell(f"a recording of {hours:g} h")
@@ -110,6 +101,20 @@ def measure_batch(
             ]
             details["killed"] = asdict(killed)
     return figures, details
+
+
+def _speed(group: str, runs: dict[str, list[dict[str, float]]]) -> list[Figure]:
+    """Compare runs round by round: the machine's own speed changes more between rounds than within one."""
+    bare, one, two = ([run["wall_s"] / run["n"] for run in runs[kind]] for kind in ("bare", "one", "two"))
+    doubled = median(a / b for a, b in zip(one, two, strict=True))
+    added = median(a / b for a, b in zip(one, bare, strict=True)) - 1
+    return [
+        Figure(group, "one worker", 1 / median(one), "files/s"),
+        Figure(group, "two workers", 1 / median(two), "files/s"),
+        Figure(group, "two over one", doubled, "", Goal(1.85)),
+        Figure(group, "added to the bare work", added, "%", Goal(0.05, False)),
+        Figure(group, "cost", median(3600 * run["cpu_s"] / run["audio_s"] for run in runs["one"]), "CPU s/h"),
+    ]
 
 
 def _run(folder: Path, source: str, model: str, jobs: int) -> dict[str, float]:
