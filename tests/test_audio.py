@@ -21,7 +21,7 @@ import pytest
 
 from earmark.audio import open_audio, read_audio, to_mono
 from earmark.errors import AudioError
-from earmark.media import index_comes_last
+from earmark.headers import index_comes_last
 
 RATE = 16_000
 
@@ -653,6 +653,7 @@ def test_a_download_that_stops_gives_what_came_and_a_warning(server: str) -> Non
     assert len(samples) / RATE == pytest.approx(2.0, abs=0.3)
     assert len(warnings) == 1
     assert "breaks off at 00:00:02" in warnings[0]
+    assert "the server closed the connection too early" in warnings[0]
 
 
 @pytest.mark.parametrize(("path", "message"), [("no.wav", "404"), ("private", "401"), ("broken", "refused")])

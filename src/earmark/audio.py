@@ -19,7 +19,7 @@ from av.audio.frame import AudioFrame
 
 from earmark.clock import EXACT_S, GAP_S, Spans, StreamClock, hms
 from earmark.errors import AudioError
-from earmark.media import Access, Media, explain, open_media
+from earmark.media import Access, Media, open_media
 from earmark.mixdown import FloatArray, Mixer, Stretch, average, to_float
 
 SAMPLE_RATE = 16_000
@@ -276,7 +276,7 @@ class AudioStream:
             except (av.FFmpegError, OSError) as err:
                 retries += 1
                 if not isinstance(err, av.error.InvalidDataError) or retries > _MAX_RETRIES:
-                    self.broken = explain(err, self._media.timeout)
+                    self.broken = self._media.explain(err)
                     return
 
     def _why_nothing(self) -> str:
