@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import http.server
 import io
+import itertools
 import json
 import os
 import signal
@@ -29,6 +30,7 @@ from earmark.live.listening import Listening
 from earmark.live.rows import Row, parse_time
 from earmark.live.source import Pcm, Source
 from earmark.live.wallclock import WallClock
+from earmark.live.watermark import Mark
 from earmark.lock import locked
 from earmark.model import Model
 
@@ -69,11 +71,19 @@ def paced(
 class Played(list[tuple[float, Row]]):
     """What a script brought about: rows with the time at which they came."""
 
-    def __init__(self, model: Model, items: Sequence[tuple[float, Item]], *, live: bool = True) -> None:
+    def __init__(
+        self,
+        model: Model,
+        items: Sequence[tuple[float, Item]],
+        *,
+        live: bool = True,
+        resumed: Mark | None = None,
+    ) -> None:
         self.script = Script(items)
         self.hearing = Hearing(model, model.decode)
         self.clock = WallClock(NOON, live=live)
         self.samples = 0
+        self.marks: list[Mark] = []
         Listening(
             self.script,
             self.hearing,
@@ -81,6 +91,8 @@ class Played(list[tuple[float, Row]]):
             RATE,
             to_row=lambda row: self.append((self.script.now - NOON, row)),
             to_sound=self._count,
+            to_mark=lambda mark, _: self.marks.append(mark),
+            resumed=resumed,
             now=lambda: self.script.now,
         ).run("here")
 
@@ -145,7 +157,7 @@ def test_what_a_server_sends_again_is_left_out(model: Model, tone: Tone) -> None
     played = Played(model, [*paced(sound[: 10 * RATE]), (10.2, Lost("reset")), *again, *rest])
     # Half a second passed: of the four that come at once, three and a half were heard.
     assert played.samples == pytest.approx(30.5 * RATE, abs=0.1 * RATE)
-    assert [each[2:] for each in played.told("gap")] == [(pytest.approx(10.05), pytest.approx(10.05))]
+    assert played.told("gap") == []  # nothing is missing
     assert max(row.time for _, row in played) == pytest.approx(NOON + 30.5, abs=0.1)
 
 
@@ -195,6 +207,53 @@ def test_what_a_server_has_in_store_is_dated_back(model: Model, tone: Tone) -> N
     played = Played(model, [*store, *paced(tone(5, 400), 0.1, 0.0)])
     (start, *_) = played.told("start")
     assert start[2] == pytest.approx(2 - 4.9, abs=0.05)
+
+
+def test_the_first_rows_wait_until_the_clock_has_settled(model: Model, tone: Tone) -> None:
+    store = [(0.1, Sound(block.samples, NOON + 0.1)) for _, block in paced(tone(5, 400))]  # type: ignore[union-attr]
+    played = Played(model, [*store, *paced(tone(2, 400), 0.1, 0.0)], resumed=Mark(NOON - 60.0))
+    assert [row.event for _, row in played][:2] == ["gap", "listening"]
+    (_, _, start, end), begun = played.told("gap")[0], played[1][1].time - NOON
+    assert (start, end) == (-60.0, pytest.approx(-4.9, abs=0.05))
+    assert begun == pytest.approx(-4.9, abs=0.05)
+    assert played.samples == 7 * RATE
+
+
+def test_what_an_earlier_run_heard_is_not_told_twice(model: Model, tone: Tone) -> None:
+    store = [(0.1, Sound(block.samples, NOON + 0.1)) for _, block in paced(tone(5, 400))]  # type: ignore[union-attr]
+    before = Mark(NOON - 2.0, (("speech", NOON - 30.0, NOON - 2.0),))
+    played = Played(model, [*store, *paced(tone(2, 400), 0.1, 0.0)], resumed=before)
+    close = pytest.approx
+    assert played.told("segment", "gap") == [
+        ("segment", "speech", -30.0, -2.0),
+        ("segment", "speech", close(-2.0, abs=0.02), close(2.1, abs=0.05)),
+    ]
+    assert played.samples == close((2.1 + 2.0) * RATE, abs=0.1 * RATE)
+
+
+def test_what_a_killed_listener_leaves_has_all_that_was_heard(model: Model, tone: Tone) -> None:
+    sound = tone(20, 5000, start=2) + tone(20, 400, start=4, end=6)
+    played = Played(model, paced(sound))
+    told = [row for _, row in played if row.event == "segment"]
+    assert [row.label for row in told] == ["speech", "music"]
+    late = next(mark for mark in played.marks if mark.certain_until > NOON + 15)
+    ((label, start, end),) = late.held
+    assert (label, start - NOON) == ("music", pytest.approx(2.05, abs=0.05))
+    assert end == late.certain_until < NOON + 16
+    assert all(a.certain_until <= b.certain_until for a, b in itertools.pairwise(played.marks))
+    assert played.marks[-1] == Mark(played[-1][1].time)
+
+
+def test_a_mark_in_a_gap_is_where_the_gap_begins(model: Model, tone: Tone) -> None:
+    played = Played(model, [*paced(tone(5, 400)), (5.2, Lost("reset")), *paced(tone(2, 400), 30.0)])
+    assert any(mark == Mark(pytest.approx(NOON + 5.05, abs=0.02)) for mark in played.marks)
+    assert not any(NOON + 5.1 < mark.certain_until < NOON + 30 for mark in played.marks)
+
+
+def test_a_recording_leaves_no_mark(model: Model, tone: Tone) -> None:
+    played = Played(model, paced(tone(3, 400)), live=False, resumed=Mark(NOON - 60.0))
+    assert played.marks == []
+    assert played.told("gap") == []
 
 
 def test_a_recording_counts_from_its_start_however_fast_it_comes(model: Model, tone: Tone) -> None:
@@ -441,7 +500,7 @@ def test_a_stream_that_drops_is_listened_to_again_and_the_gap_is_told(model: Mod
             if sum(r.event == "gap" for r in rows) == 2:
                 listening.stop()
 
-        listening._to_row = enough
+        listening._write = enough
         listening.run()
     events = [row.event for row in rows]
     assert events.count("lost") >= 2
@@ -622,7 +681,7 @@ def test_after_a_kill_the_rows_are_whole_and_the_time_without_is_a_gap(
             process.stdin.write(block)
             process.stdin.flush()
             wait_for(out / "marks.csv", "start,speech", before + 1)
-            wait_for(out / "listening.json", "heard_until")
+            wait_for(out / "listening.json", "speech")
             process.send_signal(ending)
             process.stdin.close()
             assert process.stderr is not None
@@ -631,13 +690,14 @@ def test_after_a_kill_the_rows_are_whole_and_the_time_without_is_a_gap(
     rows = rows_of(out / "marks.csv")
     assert all(None not in row.values() for row in rows)
     assert [row["event"] for row in rows] == [
-        "listening", "start", "gap", "listening", "start", "end", "segment", "stopped",
+        "listening", "start", "segment", "gap", "listening", "start", "end", "segment", "stopped",
     ]  # fmt: skip
-    assert rows[2]["note"] == "nobody listened"
-    last, gap, end, again = (
-        parse_time(t) for t in (rows[1]["time"], rows[2]["start"], rows[2]["end"], rows[3]["time"])
-    )
-    assert last - 1 < gap < end <= again
+    assert [rows[2]["note"], rows[3]["note"]] == ["cut off", "nobody listened"]
+    # What sounded when it was killed goes up to the gap: nothing that was heard shows as silence.
+    assert rows[2]["start"] == rows[1]["start"]
+    assert 2.0 < float(rows[2]["seconds"]) < 3.0
+    gap, end, again = (parse_time(t) for t in (rows[3]["start"], rows[3]["end"], rows[4]["time"]))
+    assert parse_time(rows[2]["end"]) == gap < end == again
 
 
 # -- the benchmark -----------------------------------------------------------------------------------------

@@ -42,7 +42,10 @@ def test_a_file_system_without_locks_is_not_taken_for_another_run(
 ) -> None:
     (tmp_path / "lock").touch()
     refuse_locks(monkeypatch, code)
-    with pytest.raises(EarmarkError, match="its file system has no locks") as caught, locked(tmp_path, "lock"):
+    with (
+        pytest.raises(EarmarkError, match="its file system has no locks") as caught,
+        locked(tmp_path, "lock"),
+    ):
         pass
     assert not isinstance(caught.value, ConfigError)
     assert os.strerror(code) in str(caught.value)
@@ -62,8 +65,8 @@ def test_a_system_that_says_another_holds_it_is_believed(
 
 def test_a_folder_that_cannot_be_written_is_no_other_run(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(EarmarkError, match="cannot be written: .*choose another folder") as caught:
-        with locked(tmp_path / "file", "lock"):
-            pass
+    refused = pytest.raises(EarmarkError, match=r"cannot be written: .*choose another folder")
+    with refused as caught, locked(tmp_path / "file", "lock"):
+        pass
     assert not isinstance(caught.value, ConfigError)
     assert not is_locked(tmp_path / "file", "lock")

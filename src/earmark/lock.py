@@ -41,8 +41,8 @@ def locked(folder: Path, name: str) -> Iterator[None]:
             time.sleep(0.05)
         if problem is not None and problem.errno not in _HELD:
             raise EarmarkError(
-                f"'{folder}' cannot be locked ({problem.strerror}): its file system has no locks, and two runs "
-                "in it would spoil each other's files; choose a folder on another disk"
+                f"'{folder}' cannot be locked ({problem.strerror}): its file system has no locks, and two "
+                "runs in it would spoil each other's files; choose a folder on another disk"
             ) from problem
         if problem is not None:
             raise ConfigError(

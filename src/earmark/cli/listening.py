@@ -28,7 +28,7 @@ from earmark.live.rows import FORMATS, Row, Zone, parse_time
 from earmark.live.source import Pcm, Source, list_devices
 from earmark.live.view import View
 from earmark.live.wallclock import WallClock
-from earmark.live.watermark import Watermark
+from earmark.live.watermark import Mark, Watermark
 from earmark.live.webhook import Webhook
 from earmark.lock import locked
 from earmark.model import Model
@@ -100,7 +100,6 @@ def listen_to(
         )
         is_live = began is None and not source.is_recording and feed.duration is None
         clock = WallClock(time.time() if began is None else began, live=is_live)
-        outlets.begin(clock)
         listening = Listening(
             feed,
             hearing,
@@ -109,6 +108,8 @@ def listen_to(
             to_row=outlets.row,
             to_sound=outlets.sound,
             to_clock=outlets.clock,
+            to_mark=outlets.mark,
+            resumed=outlets.resumed,
         )
         with _until_signalled(listening.stop):
             listening.run(note=source.name)
@@ -165,19 +166,19 @@ class _Outlets:
             self._sounds.append(view.sound)
             self._clocks.append(view.update)
 
-    def begin(self, clock: WallClock) -> None:
-        """Tell what was missed since an earlier run, if it is now that counts."""
-        if not clock.live:
-            self._watermark = None
-        until, now = self._watermark.read() if self._watermark is not None else None, clock.time(0.0)
-        if until is not None and until < now:
-            self.row(Row("gap", now, None, until, now, note="nobody listened"))
+    @property
+    def resumed(self) -> Mark | None:
+        """What an earlier run into the same folder left."""
+        return self._watermark.read() if self._watermark is not None else None
+
+    def mark(self, mark: Mark, has_told: bool) -> None:
+        """Keep what a run that follows needs to know; at once where rows came."""
+        if self._watermark is not None:
+            self._watermark.write(mark, now=has_told)
 
     def row(self, row: Row) -> None:
         for take in self._rows:
             take(row)
-        if self._watermark is not None:
-            self._watermark.write(row.time, now=True)
 
     def sound(self, samples: npt.NDArray[np.float32]) -> None:
         for take in self._sounds:
@@ -186,8 +187,6 @@ class _Outlets:
     def clock(self, time_of_day: float | None) -> None:
         for take in self._clocks:
             take(time_of_day)
-        if self._watermark is not None and time_of_day is not None:
-            self._watermark.write(time_of_day)
 
 
 def _printer(formats: Sequence[str], zone: Zone) -> Callable[[Row], None]:

@@ -105,6 +105,13 @@ class Hearing:
         return (self._n_samples + self._n_new) / self._model.sample_rate
 
     @property
+    def known(self) -> tuple[float, list[Segment]]:
+        """Up to when it is certain what was heard, in seconds, and what sounds there and is not told yet."""
+        before = self._n_samples / self._model.sample_rate
+        until, held = self._decoder.known()
+        return before + until, [replace(s, start=before + s.start, end=before + s.end) for s in held]
+
+    @property
     def sounding(self) -> tuple[str, ...]:
         """Labels that have started, by what was told."""
         return tuple(label for label, lane in self._lanes.items() if lane.since is not None)
