@@ -21,7 +21,7 @@ from earmark.detector import Detector
 from earmark.errors import ConfigError, EarmarkError
 from earmark.live.clips import Clips
 from earmark.live.feed import Feed
-from earmark.live.hearing import Hearing, delay_of
+from earmark.live.hearing import Hearing, delays_of
 from earmark.live.listening import Listening
 from earmark.live.rowfiles import RowFiles
 from earmark.live.rows import FORMATS, Row, Zone, parse_time
@@ -86,8 +86,10 @@ def listen_to(
     def warn(message: str) -> None:
         print_warning(message, color=wishes.color)
 
-    if hearing.delay_s > (usual := delay_of(model.decode)):
-        warn(f"with these options, a start or end is told {hearing.delay_s:g} s after it, not {usual:g} s")
+    usual = delays_of(model.decode)
+    longer = [f"{label} {s:g} s" for label, s in hearing.delays.items() if s > usual[label]]
+    if longer:
+        warn(f"with these options, starts and ends are told later than else: {', '.join(longer)} after them")
     with ExitStack() as resources:
         outlets = _Outlets(source, model, hearing, zone, wishes, warn, resources)
         feed = resources.enter_context(
@@ -141,7 +143,9 @@ class _Outlets:
         )
         nothing = wishes.output is None and wishes.webhook is None and wishes.clips is None
         if wishes.quiet and nothing:
-            raise ConfigError("--quiet leaves nothing to do; say where rows go, with --output DIR")
+            raise ConfigError(
+                "--quiet leaves nothing to do; give --output DIR for rows, --webhook URL or --clips DIR"
+            )
         if to_pipe:
             self._rows.append(_printer(wishes.formats, zone))
         elif wishes.output is not None:
@@ -160,7 +164,9 @@ class _Outlets:
             self._rows.append(clips.row)
             self._sounds.append(clips.sound)
         if not (to_pipe or wishes.quiet) and console.is_terminal:
-            view = View(source.name, model.labels, hearing.delay_s, model.sample_rate, zone, console)
+            view = View(
+                source.name, model.labels, max(hearing.delays.values()), model.sample_rate, zone, console
+            )
             resources.enter_context(view)
             self._rows.append(view.row)
             self._sounds.append(view.sound)
