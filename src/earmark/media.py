@@ -39,6 +39,7 @@ _DISCARD_ALL = 48
 _WITHOUT_LENGTH = ("aac", "ac3", "eac3", "dts")
 _ADVICE = "play it to see whether it is whole, or convert it to WAV or FLAC first"
 _PIPE_ADVICE = "some formats cannot be read from a pipe: give the file itself, or pipe WAV"
+_HUNG_UP = "the server closed the connection too early"
 _URL_ADVICE = "download it and give the file"
 _DEVICE_ADVICE = "earmark listen --list-devices names those that can be heard"
 
@@ -140,10 +141,7 @@ class Media:
 
     def explain(self, err: Exception) -> str:
         """Say in a few words why reading it broke off."""
-        # FFmpeg's word for a connection that is closed before all that was promised has come.
-        if self.is_address and isinstance(err, OSError) and err.errno == errno.EIO:
-            return "the server closed the connection too early"
-        return explain(err, self.timeout)
+        return _HUNG_UP if self.is_address and _hangs_up(err) else explain(err, self.timeout)
 
     @property
     def has_times(self) -> bool:
@@ -282,7 +280,14 @@ def _public_name(url: str, access: Access) -> str:
     return url.replace(f"{parts.netloc.rpartition('@')[0]}@", "", 1) if "@" in parts.netloc else url
 
 
+def _hangs_up(err: Exception) -> bool:
+    """Tell FFmpeg's word for a connection that is closed before all that was promised has come."""
+    return isinstance(err, OSError) and err.errno == errno.EIO
+
+
 def _explain_url(err: Exception, timeout: float) -> str:
+    if _hangs_up(err):
+        return f"{_HUNG_UP}; try again later"
     known = (av.error.ExitError, TimeoutError, av.error.HTTPError, av.error.HTTPClientError)
     if isinstance(err, OSError) and not isinstance(err, known):
         return f"the server cannot be reached ({err.strerror}); check the address and the connection"
