@@ -29,6 +29,8 @@ SYSTEM_COLUMNS = {
 def number(value: float | None, unit: str) -> str:
     if value is None:
         return "–"
+    if not unit and value == int(value):
+        return f"{value:,.0f}"
     return f"{100 * value:.1f} %" if unit == "%" else f"{value:.2f} {unit}".strip()
 
 
