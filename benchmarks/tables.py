@@ -29,6 +29,8 @@ SYSTEM_COLUMNS = {
 def number(value: float | None, unit: str) -> str:
     if value is None:
         return "–"
+    if not unit and value == int(value):
+        return f"{value:,.0f}"
     return f"{100 * value:.1f} %" if unit == "%" else f"{value:.2f} {unit}".strip()
 
 
@@ -57,6 +59,18 @@ def by_group(figures: list[dict[str, Any]]) -> str:
         groups.setdefault(figure["group"], {})[figure["name"]] = number(figure["value"], figure["unit"])
     names = list(next(iter(groups.values())))
     return table(["", *names], [[group, *(row.get(n, "") for n in names)] for group, row in groups.items()])
+
+
+def beside(figures: list[dict[str, Any]]) -> str:
+    """One figure a row, its groups beside each other, with the goal of the first that has one."""
+    groups = list(dict.fromkeys(f["group"] for f in figures))
+    rows: dict[str, dict[str, str]] = {}
+    goals: dict[str, str] = {}
+    for figure in figures:
+        rows.setdefault(figure["name"], {})[figure["group"]] = number(figure["value"], figure["unit"])
+        goals[figure["name"]] = goals.get(figure["name"]) or goal(figure)
+    cells = [[name, *(row.get(group, "") for group in groups), goals[name]] for name, row in rows.items()]
+    return table(["", *groups, "goal"], cells)
 
 
 def by_row(report: dict[str, Any]) -> str:
@@ -130,6 +144,14 @@ def blocks() -> dict[str, str]:
     if "speed" in results:
         found["speed"] = by_figure(results["speed"]["figures"])
         found["machine"] = results["speed"]["environment"]["processor"]
+    if "listen" in results:
+        figures = results["listen"]["figures"]
+        told = [
+            f for f in figures if f["name"].startswith(("starts and", "told", "sound needed", "of detect"))
+        ]
+        found["listen"] = beside(told)
+        found["listen-loss"] = beside([f for f in figures if f["group"] in ("paced", "fast")])
+        found["listen-agreement"] = by_figure([f for f in figures if f["group"] == "told at once as detect"])
     if "networks" in results:
         columns = ("parameters", "cpu_s_per_hour", "speech_f", "music_f", "overlap_f", "four_state")
         found["networks"] = table(
@@ -144,7 +166,7 @@ def blocks() -> dict[str, str]:
 
 def main() -> None:
     filled = blocks()
-    for page in (DOCS / "detector.md", DOCS / "papers.md"):
+    for page in (DOCS / "detector.md", DOCS / "papers.md", DOCS / "listen.md"):
         text = page.read_text(encoding="utf-8")
         for name, block in filled.items():
             pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)

@@ -21,7 +21,7 @@ import pytest
 
 from earmark.audio import open_audio, read_audio, to_mono
 from earmark.errors import AudioError
-from earmark.media import index_comes_last
+from earmark.headers import index_comes_last
 
 RATE = 16_000
 
@@ -611,7 +611,7 @@ def test_a_file_object_is_left_open() -> None:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A web server on this machine: /tone.wav, /slow (never answers), /stops (half of what it promised)."""
+    """A web server: /tone.wav, /slow (never answers), /stops (half of what it promised), /mute (nothing)."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     data = encoded(tone(4.0, RATE), container="wav")
@@ -622,12 +622,14 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
             if self.path == "/slow":
                 done.wait(10)
                 return
-            if self.path not in ("/tone.wav", "/stops"):
+            if self.path not in ("/tone.wav", "/stops", "/mute"):
                 self.send_error({"/private": 401, "/broken": 500}.get(self.path, 404))
                 return
             self.send_response(200)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
+            if self.path == "/mute":
+                return
             self.wfile.write(data if self.path == "/tone.wav" else data[: len(data) // 2])
 
         def log_message(self, *_: object) -> None:
@@ -653,9 +655,18 @@ def test_a_download_that_stops_gives_what_came_and_a_warning(server: str) -> Non
     assert len(samples) / RATE == pytest.approx(2.0, abs=0.3)
     assert len(warnings) == 1
     assert "breaks off at 00:00:02" in warnings[0]
+    assert "the server closed the connection too early" in warnings[0]
 
 
-@pytest.mark.parametrize(("path", "message"), [("no.wav", "404"), ("private", "401"), ("broken", "refused")])
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("no.wav", "404"),
+        ("private", "401"),
+        ("broken", "refused"),
+        ("mute", "closed the connection too early"),
+    ],
+)
 def test_what_a_server_refuses_is_explained(server: str, path: str, message: str) -> None:
     with pytest.raises(AudioError, match=message) as caught:
         open_audio(f"{server}/{path}")

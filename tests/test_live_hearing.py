@@ -11,7 +11,7 @@ import pytest
 
 from earmark.card import DecodeOptions
 from earmark.detector import Detector
-from earmark.live.hearing import DELAY_S, STEP_S, Hearing, Told
+from earmark.live.hearing import DELAY_S, STEP_S, Hearing, Told, _Lane
 from earmark.model import Model, PosteriorStream
 from earmark.timeline import Segment
 
@@ -123,11 +123,31 @@ def test_closing_without_any_sound_tells_nothing(model: Model) -> None:
 
 def test_long_durations_are_waited_for(model: Model, tone: Tone) -> None:
     options = {label: replace(o, min_duration=4.0) for label, o in model.decode.items()}
+    options["music"] = model.decode["music"]
     hearing = Hearing(model, options)
-    assert hearing.delay_s == pytest.approx(4.15)
+    assert hearing.delays["speech"] == pytest.approx(4.15)
+    assert hearing.delays["music"] == DELAY_S
     told = hear(hearing, tone(20, 400, start=2, end=5) + tone(20, 400, start=8, end=14))
     assert events(told, "start") == [("start", "speech", pytest.approx(8.0, abs=0.05), None)]
-    assert Hearing(model, model.decode).delay_s == DELAY_S
+    assert set(Hearing(model, model.decode).delays.values()) == {DELAY_S}
+
+
+def test_a_label_that_needs_long_does_not_hold_back_the_others(model: Model, tone: Tone) -> None:
+    options = {**model.decode, "speech": replace(model.decode["speech"], min_duration=4.0)}
+    sound = tone(20, 400, start=2, end=8) + tone(20, 5000, start=3, end=6)
+    told = [(heard, t) for heard, t in hear(Hearing(model, options), sound) if t.event in ("start", "end")]
+    lates = {(t.event, t.label): heard - (t.start if t.end is None else t.end) for heard, t in told}
+    assert max(late for (_, label), late in lates.items() if label == "music") <= DELAY_S + STEP_S + 0.15
+    assert lates["start", "speech"] == pytest.approx(4.2, abs=0.15)
+    assert list(lates) == [("start", "music"), ("start", "speech"), ("end", "music"), ("end", "speech")]
+
+
+def test_an_end_that_was_none_is_taken_back_by_a_start_at_the_same_moment() -> None:
+    lane = _Lane("music")
+    assert [t.event for t in lane.turn([Segment(1.0, 9.0, "music")], 2.0, False)] == ["start"]
+    assert [t.event for t in lane.turn([Segment(1.0, 3.0, "music")], 4.0, False)] == ["end"]
+    (again,) = lane.turn([Segment(1.0, 9.0, "music")], 5.0, False)
+    assert (again.event, again.start) == ("start", 3.0)
 
 
 class Fickle:
@@ -154,7 +174,7 @@ def test_a_start_that_was_none_is_withdrawn(model: Model, monkeypatch: pytest.Mo
     told = hear(hearing, np.zeros(20 * RATE, np.float32)) + [(0.0, t) for t in hearing.close()]
     assert events(told, "start", "end", "withdrawn", "segment") == [
         ("start", "speech", 0.0, None),
-        ("withdrawn", "speech", 0.0, pytest.approx(3.0)),
+        ("withdrawn", "speech", 0.0, pytest.approx(4.0 - DELAY_S)),
     ]
 
 
@@ -162,6 +182,22 @@ def replace_context(model: Model, context: int) -> Model:
     """Let a network pass for one that sees further than it does."""
     model.card = replace(model.card, context=context)
     return model
+
+
+def test_what_is_certain_so_far_is_known_with_what_goes_on(model: Model, show: np.ndarray) -> None:
+    hearing = Hearing(model, model.decode)
+    assert hearing.known == (0.0, [])
+    told = hear(hearing, show[: 30 * RATE])
+    until, held = hearing.known
+    assert 28.0 < until <= 30.0
+    assert [s.label for s in held] == ["music"]
+    assert (held[0].start, held[0].end) == (pytest.approx(5.0, abs=0.05), until)
+    # Together with the segments that are told, it is what `detect` finds up to there.
+    offline = Detector(model).detect(show, RATE).segments
+    known = sorted((s.start, s.label) for s in (*segments([t for _, t in told]), *held))
+    assert known == sorted((s.start, s.label) for s in offline if s.start < until)
+    hearing.close()
+    assert hearing.known == (30.0, [])
 
 
 def test_what_is_kept_does_not_grow(model: Model, tone: Tone) -> None:

@@ -22,7 +22,7 @@ from earmark.live.clips import Clips
 from earmark.live.rowfiles import RowFiles
 from earmark.live.rows import COLUMNS, FORMATS, Row, Zone, parse_time
 from earmark.live.view import View
-from earmark.live.watermark import Watermark
+from earmark.live.watermark import Mark, Watermark
 from earmark.live.webhook import Webhook
 from earmark.terminal import make_console
 
@@ -166,13 +166,15 @@ def test_folders_and_names_that_do_not_do_are_refused(tmp_path: Path) -> None:
 def test_the_watermark_is_kept_and_believed_only_if_whole(tmp_path: Path) -> None:
     mark = Watermark(tmp_path / "listening.json")
     assert mark.read() is None
-    mark.write(NOON)
-    mark.write(NOON + 4)  # too soon
-    assert Watermark(tmp_path / "listening.json").read() == NOON
-    mark.write(NOON + 6, now=True)
-    assert mark.read() == NOON + 6
-    (tmp_path / "listening.json").write_text('{"heard')
-    assert mark.read() is None
+    mark.write(Mark(NOON))
+    mark.write(Mark(NOON + 4))  # too soon
+    assert Watermark(tmp_path / "listening.json").read() == Mark(NOON)
+    later = Mark(NOON + 6, (("music", NOON - 60, NOON + 6),))
+    mark.write(later, now=True)
+    assert mark.read() == later
+    for damaged in ('{"certain', '{"certain_until": 5}', '{"certain_until": 5, "held": [1]}', "[]"):
+        (tmp_path / "listening.json").write_text(damaged)
+        assert mark.read() is None
 
 
 # -- webhooks --------------------------------------------------------------------------------------------

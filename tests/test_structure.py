@@ -25,6 +25,7 @@ FLOORS = [
         "download",
         "npzfile",
         "stores",
+        "headers",
     },
     {
         "card",

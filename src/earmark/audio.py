@@ -19,13 +19,13 @@ from av.audio.frame import AudioFrame
 
 from earmark.clock import EXACT_S, GAP_S, Spans, StreamClock, hms
 from earmark.errors import AudioError
-from earmark.media import Access, Media, explain, open_media
+from earmark.media import Access, Media, open_media
 from earmark.mixdown import FloatArray, Mixer, Stretch, average, to_float
 
 SAMPLE_RATE = 16_000
 _BLOCK_S = 20.0
 # Of live sound.
-_LIVE_BLOCK_S = 0.05
+_LIVE_BLOCK_S = 0.02
 # Undecodable packets in a row: fewer at the end are padding or a cut last packet; after more, give up.
 _MIN_FAILED, _MAX_FAILED = 3, 20_000
 _MAX_RETRIES = 10
@@ -120,7 +120,7 @@ def to_mono(samples: npt.ArrayLike, sample_rate: int = SAMPLE_RATE) -> FloatArra
 class AudioStream:
     """Mono float32 blocks of about 20 s of a recording; iterate once, inside a ``with``.
 
-    Live sound comes in blocks of 50 ms, in which channels are checked for cancelling each other, and nothing
+    Live sound comes in blocks of 20 ms, in which channels are checked for cancelling each other, and nothing
     is put where some is missing.
 
     Raises `AudioError` while iterating if nothing can be decoded, or a sample is no number.
@@ -276,7 +276,7 @@ class AudioStream:
             except (av.FFmpegError, OSError) as err:
                 retries += 1
                 if not isinstance(err, av.error.InvalidDataError) or retries > _MAX_RETRIES:
-                    self.broken = explain(err, self._media.timeout)
+                    self.broken = self._media.explain(err)
                     return
 
     def _why_nothing(self) -> str:

@@ -157,6 +157,24 @@ class StreamDecoder:
         """Return a decoder that has taken the same frames, to see what guesses at the next ones give."""
         return copy.deepcopy(self)
 
+    def known(self) -> tuple[float, list[Segment]]:
+        """Return up to when it is certain what sounds, seconds, and the segments that sound and are not out.
+
+        These are cut there, and have no values.
+        """
+        until = min((track.settled(self._decided) for track in self._tracks.values()), default=0)
+        held = [
+            Segment(
+                round(span.start.frame * self._hop_s, 9),
+                round(min(until, span.end.frame if span.end else until) * self._hop_s, 9),
+                label,
+            )
+            for label, track in self._tracks.items()
+            for span in track.spans()
+            if span.start.frame < until
+        ]
+        return round(until * self._hop_s, 9), held
+
     @property
     def _n_frames(self) -> int:
         return self._first + self._sums.shape[1] - 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -15,6 +16,8 @@ from earmark.errors import ConfigError, EarmarkError
 
 # Whoever only looks holds it for an instant; a run waits that long for it, seconds.
 _PATIENCE_S = 0.5
+# What the system answers where another holds a lock; all else means that none can be had.
+_HELD = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 
 
 @contextmanager
@@ -26,7 +29,7 @@ def locked(folder: Path, name: str) -> Iterator[None]:
     ConfigError
         If another run holds it.
     EarmarkError
-        If it cannot be written.
+        If it cannot be written, or its file system has no locks.
     """
     try:
         handle = os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o644)
@@ -34,9 +37,14 @@ def locked(folder: Path, name: str) -> Iterator[None]:
         raise EarmarkError(f"'{folder}' cannot be written: {err.strerror}; choose another folder") from err
     try:
         until = time.monotonic() + _PATIENCE_S
-        while not (taken := _take(handle)) and time.monotonic() < until:
+        while (problem := _take(handle)) and problem.errno in _HELD and time.monotonic() < until:
             time.sleep(0.05)
-        if not taken:
+        if problem is not None and problem.errno not in _HELD:
+            raise EarmarkError(
+                f"'{folder}' cannot be locked ({problem.strerror}): its file system has no locks, and two "
+                "runs in it would spoil each other's files; choose a folder on another disk"
+            ) from problem
+        if problem is not None:
             raise ConfigError(
                 f"another run is at work in '{folder}' ({_holder(folder / name)}); wait for its end, "
                 "stop it, or choose another folder"
@@ -50,13 +58,14 @@ def locked(folder: Path, name: str) -> Iterator[None]:
 
 
 def is_locked(folder: Path, name: str) -> bool:
-    """Tell whether a run is at work in a folder."""
+    """Tell whether a run is at work in a folder; none is known to be where there are no locks."""
     try:
         handle = os.open(folder / name, os.O_RDONLY)  # others may look, too
     except OSError:
         return False
     try:
-        return not _take(handle, shared=True)
+        problem = _take(handle, shared=True)
+        return problem is not None and problem.errno in _HELD
     finally:
         os.close(handle)
 
@@ -70,7 +79,8 @@ def _holder(path: Path) -> str:
         return "unknown"
 
 
-def _take(handle: int, shared: bool = False) -> bool:
+def _take(handle: int, shared: bool = False) -> OSError | None:
+    """Take the lock of an open file; return why it cannot be had, or None."""
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -81,6 +91,6 @@ def _take(handle: int, shared: bool = False) -> bool:
             import fcntl
 
             fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        return True
-    except OSError:
-        return False
+    except OSError as err:
+        return err
+    return None

@@ -6,6 +6,7 @@ stays a name, and a playlist cannot make FFmpeg open anything else.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ import av.error
 
 from earmark.errors import AudioError
 from earmark.files import is_url, open_binary, peek, split_url, spooled
+from earmark.headers import index_comes_last, ogg_is_cut, wav_seconds
 from earmark.stores import is_store
 
 # What an address, or a playlist behind it, may make FFmpeg open.
@@ -35,12 +37,9 @@ _BUFFER_BYTES = 1 << 16
 _DISCARD_ALL = 48
 # Formats without a header: FFmpeg multiplies the size by the bit rate of the first packets.
 _WITHOUT_LENGTH = ("aac", "ac3", "eac3", "dts")
-# PCM, float, and either with an extended header: elsewhere the byte rate is not exact.
-_PCM_TAGS = (b"\x01\x00", b"\x03\x00", b"\xfe\xff")
-# Of an Ogg page.
-_MOST_PAGE_BYTES = 27 + 255 + 255 * 255
 _ADVICE = "play it to see whether it is whole, or convert it to WAV or FLAC first"
 _PIPE_ADVICE = "some formats cannot be read from a pipe: give the file itself, or pipe WAV"
+_HUNG_UP = "the server closed the connection too early"
 _URL_ADVICE = "download it and give the file"
 _DEVICE_ADVICE = "earmark listen --list-devices names those that can be heard"
 
@@ -85,6 +84,8 @@ class Media:
         Whether the end is known to be missing, though no length is written in the file.
     advice : str
         What to do if it cannot be read.
+    is_address : bool
+        Whether it comes from a server.
     timeout : float
         Seconds a server may take to answer.
     resources : ExitStack
@@ -97,6 +98,7 @@ class Media:
     promised: float | None
     is_cut: bool
     advice: str
+    is_address: bool
     timeout: float
     resources: ExitStack
 
@@ -136,6 +138,10 @@ class Media:
         if seconds and bit_rate and size > 0 and abs(8 * size / bit_rate - seconds) <= 0.002 * seconds:
             return None
         return seconds
+
+    def explain(self, err: Exception) -> str:
+        """Say in a few words why reading it broke off."""
+        return _HUNG_UP if self.is_address and _hangs_up(err) else explain(err, self.timeout)
 
     @property
     def has_times(self) -> bool:
@@ -200,7 +206,10 @@ def open_media(
             if other.index != chosen.index:
                 with suppress(AttributeError):  # older PyAV cannot: slower, nothing else
                     other.discard = _DISCARD_ALL  # type: ignore[assignment]
-        return Media(name, container, chosen, promised, is_cut, advice, timeout, resources.pop_all())
+        is_address = advice == _URL_ADVICE
+        return Media(
+            name, container, chosen, promised, is_cut, advice, is_address, timeout, resources.pop_all()
+        )
     raise AssertionError("unreachable")
 
 
@@ -224,53 +233,6 @@ def explain(err: Exception, timeout: float) -> str:
     if isinstance(err, EOFError):
         return "it ends before any sound"
     return getattr(err, "strerror", None) or str(err) or type(err).__name__
-
-
-def wav_seconds(head: bytes) -> float | None:
-    """Read the length a WAV header promises, seconds; None if there is none, or it was not known yet."""
-    if head[:4] not in (b"RIFF", b"RF64") or head[8:12] != b"WAVE":
-        return None
-    at, rate, size_64 = 12, 0, 0
-    while at + 8 <= len(head):
-        kind, size = head[at : at + 4], int.from_bytes(head[at + 4 : at + 8], "little")
-        body = head[at + 8 : at + 8 + 28]
-        if kind == b"ds64":
-            size_64 = int.from_bytes(body[8:16], "little")
-        elif kind == b"fmt ":
-            if body[:2] not in _PCM_TAGS:
-                return None
-            rate = int.from_bytes(body[4:8], "little") * int.from_bytes(body[12:14], "little")
-        elif kind == b"data":
-            # Written into a pipe, the size is 0, or close below 2 or 4 GiB.
-            unknown = not size or any(0 <= limit - size < 1 << 16 for limit in (1 << 31, 1 << 32))
-            size = size_64 if unknown else size
-            return size / rate if size and rate else None
-        at += 8 + size + size % 2
-    return None
-
-
-def index_comes_last(head: bytes) -> bool:
-    """Tell from its first bytes whether an MP4 file has its sound before what tells how to read it."""
-    at = 0
-    while head[4:8] in (b"ftyp", b"wide", b"mdat") and at + 16 <= len(head):
-        size, kind = int.from_bytes(head[at : at + 4], "big"), head[at + 4 : at + 8]
-        if kind in (b"moov", b"mdat"):
-            return kind == b"mdat"
-        at += max(8, size if size != 1 else int.from_bytes(head[at + 8 : at + 16], "big"))
-    return False
-
-
-def ogg_is_cut(file: BinaryIO) -> bool:
-    """Tell whether an Ogg file breaks off before the page that is marked as the last."""
-    at = file.tell()
-    file.seek(0, os.SEEK_END)
-    file.seek(max(at, file.tell() - _MOST_PAGE_BYTES))
-    tail = file.read(_MOST_PAGE_BYTES)
-    file.seek(at)
-    page = tail[max(0, tail.rfind(b"OggS")) :]
-    sizes = page[27 : 27 + page[26]] if len(page) > 26 else b""
-    whole = len(page) > 26 and len(page) >= 27 + page[26] + sum(sizes)
-    return not (whole and page[5] & 4)
 
 
 def _open_url(url: str, name: str, timeout: float, access: Access) -> av.container.InputContainer:
@@ -318,7 +280,14 @@ def _public_name(url: str, access: Access) -> str:
     return url.replace(f"{parts.netloc.rpartition('@')[0]}@", "", 1) if "@" in parts.netloc else url
 
 
+def _hangs_up(err: Exception) -> bool:
+    """Tell FFmpeg's word for a connection that is closed before all that was promised has come."""
+    return isinstance(err, OSError) and err.errno == errno.EIO
+
+
 def _explain_url(err: Exception, timeout: float) -> str:
+    if _hangs_up(err):
+        return f"{_HUNG_UP}; try again later"
     known = (av.error.ExitError, TimeoutError, av.error.HTTPError, av.error.HTTPClientError)
     if isinstance(err, OSError) and not isinstance(err, known):
         return f"the server cannot be reached ({err.strerror}); check the address and the connection"

@@ -30,6 +30,8 @@ Row = Mapping[str, Any]
 _BOUND_S = 1.5
 # A row and a moment further apart are not of the same change.
 _SAME_S = 0.5
+# Labels that are counted together, too.
+_TOGETHER = ("speech", "music")
 _CELL_S = 0.01
 _MATERIAL_S = 300.0
 
@@ -139,39 +141,80 @@ def _loss(pace: str, run: Mapping[str, Any], seconds: float, offline: Timeline) 
 
 
 def _promptness(rows: Sequence[Row], offline: Timeline) -> tuple[list[Figure], list[dict[str, Any]]]:
-    """Find when each change was told."""
+    """Find when each change was told: of every label, and of speech and music together."""
+    changes: list[dict[str, Any]] = [
+        {
+            "event": event,
+            "label": segment.label,
+            "at": moment,
+            "told_after_s": _told_after(rows, event, segment.label, moment),
+        }
+        for segment in offline
+        for event, moment in (("start", segment.start), ("end", segment.end))
+    ]
+    groups: dict[str, tuple[str, ...]] = {label: (label,) for label in offline.labels}
+    if set(_TOGETHER) <= set(offline.labels):
+        groups = {" and ".join(_TOGETHER): _TOGETHER, **groups}
+    figures = [
+        figure
+        for group, labels in groups.items()
+        for figure in _figures_of(
+            group,
+            [row for row in rows if row["label"] in labels],
+            [change["told_after_s"] for change in changes if change["label"] in labels],
+        )
+    ]
     told = [row for row in rows if row["event"] in ("start", "end")]
-    changes: list[dict[str, Any]] = []
-    after: list[float] = []
-    for segment in offline:
-        for event, moment in (("start", segment.start), ("end", segment.end)):
-            of_it = [
-                row["came"] - moment
-                for row in told
-                if (row["event"], row["label"]) == (event, segment.label)
-                and abs(row["heard"] - moment) <= _SAME_S
-            ]
-            late = min(of_it, default=None)
-            changes.append({"event": event, "label": segment.label, "at": moment, "told_after_s": late})
-            after += [] if late is None else [late]
+    wrong = max((abs(row["time"] - row["heard"]) for row in told), default=None)
+    return [*figures, Figure("clock", "wrong by, at most", wrong, "s")], changes
+
+
+def _told_after(rows: Sequence[Row], event: str, label: str, moment: float) -> float | None:
+    """Return how long after a change of `detect` the first row came that tells of it; None: there is none."""
+    return min(
+        (
+            row["came"] - moment
+            for row in rows
+            if (row["event"], row["label"]) == (event, label) and abs(row["heard"] - moment) <= _SAME_S
+        ),
+        default=None,
+    )
+
+
+def _figures_of(group: str, rows: Sequence[Row], after: Sequence[float | None]) -> list[Figure]:
+    """Sum up the rows of some labels, and when the changes of `detect` were told."""
+    told = [row for row in rows if row["event"] in ("start", "end")]
     lates = [row["came"] - row["heard"] for row in told]
     sound = [row["sound"] - row["heard"] for row in told]
-    starts = sum(row["event"] == "start" for row in told)
-    withdrawn = sum(row["event"] == "withdrawn" for row in rows)
-    clock = [abs(row["time"] - row["heard"]) for row in told]
-    in_time, n_changes = sum(late <= _BOUND_S for late in after), len(changes)
-    figures = [
-        Figure("changes", "told after: median", _quantile(lates, 0.5), "s"),
-        Figure("changes", "told after: 95 %", _quantile(lates, 0.95), "s"),
-        Figure("changes", "told after: latest", _quantile(lates, 1.0), "s"),
-        Figure("changes", "sound needed: median", _quantile(sound, 0.5), "s"),
-        Figure("changes", "sound needed: 95 %", _quantile(sound, 0.95), "s"),
-        Figure("changes", "of detect: told in 1.5 s", in_time / n_changes if changes else None),
-        Figure("changes", "of detect: told at all", len(after) / n_changes if changes else None),
-        Figure("changes", "starts withdrawn", withdrawn / starts if starts else None),
-        Figure("changes", "clock wrong by, at most", max(clock, default=None), "s"),
+    found = [late for late in after if late is not None]
+    return [
+        Figure(group, "starts and ends told", float(len(told)), ""),
+        Figure(group, "told after: median", _quantile(lates, 0.5), "s"),
+        Figure(group, "told after: 95 %", _quantile(lates, 0.95), "s"),
+        Figure(group, "told after: latest", _quantile(lates, 1.0), "s"),
+        Figure(group, "told within 1.5 s", _share(sum(late <= _BOUND_S for late in lates), len(told))),
+        Figure(group, "sound needed: median", _quantile(sound, 0.5), "s"),
+        Figure(group, "sound needed: 95 %", _quantile(sound, 0.95), "s"),
+        Figure(group, "told, then corrected", _share(_corrected(rows), len(told))),
+        Figure(group, "of detect: told within 1.5 s", _share(sum(s <= _BOUND_S for s in found), len(after))),
+        Figure(group, "of detect: told at all", _share(len(found), len(after))),
     ]
-    return figures, changes
+
+
+def _corrected(rows: Sequence[Row]) -> int:
+    """Count the starts that were withdrawn, and the ends after which it goes on from the same moment."""
+    ended: dict[str, float] = {}
+    n = 0
+    for row in rows:
+        label = row["label"]
+        if row["event"] == "end":
+            ended[label] = row["heard"]
+        n += row["event"] == "withdrawn" or (row["event"] == "start" and ended.get(label) == row["heard"])
+    return n
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
 
 
 def _quantile(values: Sequence[float], share: float) -> float | None:

@@ -67,7 +67,7 @@ def listen(
 ) -> None:
     """Mark speech and music in what is heard now, until it ends or is interrupted.
 
-    What starts or ends is told one to two seconds later, and the whole segment later.  Without --output, a
+    What starts or ends is told about a second later, and the whole segment later.  Without --output, a
     terminal shows what is heard, and a pipe gets the rows.
     """
     from earmark.cli.listening import Wishes, listen_to, print_devices

@@ -21,14 +21,14 @@ from earmark.detector import Detector
 from earmark.errors import ConfigError, EarmarkError
 from earmark.live.clips import Clips
 from earmark.live.feed import Feed
-from earmark.live.hearing import Hearing, delay_of
+from earmark.live.hearing import Hearing, delays_of
 from earmark.live.listening import Listening
 from earmark.live.rowfiles import RowFiles
 from earmark.live.rows import FORMATS, Row, Zone, parse_time
 from earmark.live.source import Pcm, Source, list_devices
 from earmark.live.view import View
 from earmark.live.wallclock import WallClock
-from earmark.live.watermark import Watermark
+from earmark.live.watermark import Mark, Watermark
 from earmark.live.webhook import Webhook
 from earmark.lock import locked
 from earmark.model import Model
@@ -86,8 +86,10 @@ def listen_to(
     def warn(message: str) -> None:
         print_warning(message, color=wishes.color)
 
-    if hearing.delay_s > (usual := delay_of(model.decode)):
-        warn(f"with these options, a start or end is told {hearing.delay_s:g} s after it, not {usual:g} s")
+    usual = delays_of(model.decode)
+    longer = [f"{label} {s:g} s" for label, s in hearing.delays.items() if s > usual[label]]
+    if longer:
+        warn(f"with these options, starts and ends are told later than else: {', '.join(longer)} after them")
     with ExitStack() as resources:
         outlets = _Outlets(source, model, hearing, zone, wishes, warn, resources)
         feed = resources.enter_context(
@@ -100,7 +102,6 @@ def listen_to(
         )
         is_live = began is None and not source.is_recording and feed.duration is None
         clock = WallClock(time.time() if began is None else began, live=is_live)
-        outlets.begin(clock)
         listening = Listening(
             feed,
             hearing,
@@ -109,6 +110,8 @@ def listen_to(
             to_row=outlets.row,
             to_sound=outlets.sound,
             to_clock=outlets.clock,
+            to_mark=outlets.mark,
+            resumed=outlets.resumed,
         )
         with _until_signalled(listening.stop):
             listening.run(note=source.name)
@@ -140,7 +143,9 @@ class _Outlets:
         )
         nothing = wishes.output is None and wishes.webhook is None and wishes.clips is None
         if wishes.quiet and nothing:
-            raise ConfigError("--quiet leaves nothing to do; say where rows go, with --output DIR")
+            raise ConfigError(
+                "--quiet leaves nothing to do; give --output DIR for rows, --webhook URL or --clips DIR"
+            )
         if to_pipe:
             self._rows.append(_printer(wishes.formats, zone))
         elif wishes.output is not None:
@@ -159,25 +164,27 @@ class _Outlets:
             self._rows.append(clips.row)
             self._sounds.append(clips.sound)
         if not (to_pipe or wishes.quiet) and console.is_terminal:
-            view = View(source.name, model.labels, hearing.delay_s, model.sample_rate, zone, console)
+            view = View(
+                source.name, model.labels, max(hearing.delays.values()), model.sample_rate, zone, console
+            )
             resources.enter_context(view)
             self._rows.append(view.row)
             self._sounds.append(view.sound)
             self._clocks.append(view.update)
 
-    def begin(self, clock: WallClock) -> None:
-        """Tell what was missed since an earlier run, if it is now that counts."""
-        if not clock.live:
-            self._watermark = None
-        until, now = self._watermark.read() if self._watermark is not None else None, clock.time(0.0)
-        if until is not None and until < now:
-            self.row(Row("gap", now, None, until, now, note="nobody listened"))
+    @property
+    def resumed(self) -> Mark | None:
+        """What an earlier run into the same folder left."""
+        return self._watermark.read() if self._watermark is not None else None
+
+    def mark(self, mark: Mark, has_told: bool) -> None:
+        """Keep what a run that follows needs to know; at once where rows came."""
+        if self._watermark is not None:
+            self._watermark.write(mark, now=has_told)
 
     def row(self, row: Row) -> None:
         for take in self._rows:
             take(row)
-        if self._watermark is not None:
-            self._watermark.write(row.time, now=True)
 
     def sound(self, samples: npt.NDArray[np.float32]) -> None:
         for take in self._sounds:
@@ -186,8 +193,6 @@ class _Outlets:
     def clock(self, time_of_day: float | None) -> None:
         for take in self._clocks:
             take(time_of_day)
-        if self._watermark is not None and time_of_day is not None:
-            self._watermark.write(time_of_day)
 
 
 def _printer(formats: Sequence[str], zone: Zone) -> Callable[[Row], None]:
