@@ -14,6 +14,7 @@ FLOORS = [
         "timeline",
         "files",
         "lock",
+        "cores",
         "pool",
         "codecs",
         "sources",

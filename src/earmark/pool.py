@@ -99,13 +99,6 @@ class _Slot(Generic[Item]):
     exceeded: str | None = None
 
 
-def usable_cores() -> int:
-    """Return the number of cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def run_pool(
     make: Callable[[], Work[Item, Result]],
     items: Iterable[Item],

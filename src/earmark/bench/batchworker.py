@@ -96,7 +96,7 @@ def main(source: str, out: str, model: str, jobs: int) -> None:
     else:
         detector = Detector(model)
         for item in find_items(source):
-            watch.done(None, Outcome(duration=detector.detect(item.source).duration))
+            watch.done(None, Outcome(duration=detector.detect(item.source, threaded=False).duration))
         _note(folder, 0.0)
     sys.stdout.write(json.dumps(watch.result()) + "\n")
 
