@@ -38,6 +38,12 @@ class _Watch:
     def listing(self, n_items: int) -> None:
         """See `Teller`."""
 
+    def left_out(self, problem: str) -> None:
+        """See `Teller`."""
+
+    def changed(self, n_items: int) -> None:
+        """See `Teller`."""
+
     def begin(self, counts: Mapping[str, int]) -> None:
         """See `Teller`."""
 
