@@ -13,6 +13,7 @@ FLOORS = [
         "head",
         "timeline",
         "files",
+        "headers",
         "lock",
         "cores",
         "pool",

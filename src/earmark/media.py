@@ -20,6 +20,7 @@ import av.error
 
 from earmark.errors import AudioError
 from earmark.files import is_url, open_binary, peek, split_url, spooled
+from earmark.headers import index_comes_last, is_wav, ogg_is_cut, wav_seconds
 from earmark.stores import is_store
 
 # What an address, or a playlist behind it, may make FFmpeg open.
@@ -32,13 +33,11 @@ _LIVE = {"probesize": "131072", "analyzeduration": "1000000"}
 _LIVE_URL = {**_LIVE, "live_start_index": "-1"}
 _LIVE_HEAD_BYTES = 512
 _BUFFER_BYTES = 1 << 16
+# FFmpeg looks for DTS and the like in the PCM of a WAV, by default in a megabyte of it: 25 ms a file.
+_WAV_PROBE = {"probesize": "32768"}
 _DISCARD_ALL = 48
 # Formats without a header: FFmpeg multiplies the size by the bit rate of the first packets.
 _WITHOUT_LENGTH = ("aac", "ac3", "eac3", "dts")
-# PCM, float, and either with an extended header: elsewhere the byte rate is not exact.
-_PCM_TAGS = (b"\x01\x00", b"\x03\x00", b"\xfe\xff")
-# Of an Ogg page.
-_MOST_PAGE_BYTES = 27 + 255 + 255 * 255
 _ADVICE = "play it to see whether it is whole, or convert it to WAV or FLAC first"
 _PIPE_ADVICE = "some formats cannot be read from a pipe: give the file itself, or pipe WAV"
 _URL_ADVICE = "download it and give the file"
@@ -192,7 +191,7 @@ def open_media(
                 file = spooled(name, file, resources)
             promised, advice = wav_seconds(head), _ADVICE if file.seekable() else _PIPE_ADVICE
             is_cut = head[:4] == b"OggS" and file.seekable() and ogg_is_cut(file)
-            container = _open_container(file, name, advice, access)
+            container = _open_container(file, name, advice, access, is_wav(head))
         resources.callback(container.close)
         chosen = _choose_stream(container, stream, name)
         chosen.codec_context.thread_count = 1  # more threads cost CPU time and decode sound no faster
@@ -226,53 +225,6 @@ def explain(err: Exception, timeout: float) -> str:
     return getattr(err, "strerror", None) or str(err) or type(err).__name__
 
 
-def wav_seconds(head: bytes) -> float | None:
-    """Read the length a WAV header promises, seconds; None if there is none, or it was not known yet."""
-    if head[:4] not in (b"RIFF", b"RF64") or head[8:12] != b"WAVE":
-        return None
-    at, rate, size_64 = 12, 0, 0
-    while at + 8 <= len(head):
-        kind, size = head[at : at + 4], int.from_bytes(head[at + 4 : at + 8], "little")
-        body = head[at + 8 : at + 8 + 28]
-        if kind == b"ds64":
-            size_64 = int.from_bytes(body[8:16], "little")
-        elif kind == b"fmt ":
-            if body[:2] not in _PCM_TAGS:
-                return None
-            rate = int.from_bytes(body[4:8], "little") * int.from_bytes(body[12:14], "little")
-        elif kind == b"data":
-            # Written into a pipe, the size is 0, or close below 2 or 4 GiB.
-            unknown = not size or any(0 <= limit - size < 1 << 16 for limit in (1 << 31, 1 << 32))
-            size = size_64 if unknown else size
-            return size / rate if size and rate else None
-        at += 8 + size + size % 2
-    return None
-
-
-def index_comes_last(head: bytes) -> bool:
-    """Tell from its first bytes whether an MP4 file has its sound before what tells how to read it."""
-    at = 0
-    while head[4:8] in (b"ftyp", b"wide", b"mdat") and at + 16 <= len(head):
-        size, kind = int.from_bytes(head[at : at + 4], "big"), head[at + 4 : at + 8]
-        if kind in (b"moov", b"mdat"):
-            return kind == b"mdat"
-        at += max(8, size if size != 1 else int.from_bytes(head[at + 8 : at + 16], "big"))
-    return False
-
-
-def ogg_is_cut(file: BinaryIO) -> bool:
-    """Tell whether an Ogg file breaks off before the page that is marked as the last."""
-    at = file.tell()
-    file.seek(0, os.SEEK_END)
-    file.seek(max(at, file.tell() - _MOST_PAGE_BYTES))
-    tail = file.read(_MOST_PAGE_BYTES)
-    file.seek(at)
-    page = tail[max(0, tail.rfind(b"OggS")) :]
-    sizes = page[27 : 27 + page[26]] if len(page) > 26 else b""
-    whole = len(page) > 26 and len(page) >= 27 + page[26] + sum(sizes)
-    return not (whole and page[5] & 4)
-
-
 def _open_url(url: str, name: str, timeout: float, access: Access) -> av.container.InputContainer:
     options = {"rw_timeout": str(int(timeout * 1e6)), **(_LIVE_URL if access.live else {})}
     is_web = split_url(url, LIVE_SCHEMES).scheme.lower() in ("http", "https")
@@ -290,10 +242,13 @@ def _open_device(device: str, access: Access, name: str) -> av.container.InputCo
         raise AudioError(f"device '{name}' cannot be opened ({explain(err, 0)}); {_DEVICE_ADVICE}") from err
 
 
-def _open_container(file: BinaryIO, name: str, advice: str, access: Access) -> av.container.InputContainer:
+def _open_container(
+    file: BinaryIO, name: str, advice: str, access: Access, wav: bool
+) -> av.container.InputContainer:
     # "none" is no protocol: nothing but the file itself may be read. WAV is read in larger packets, unless
     # it is to be heard at once.
-    options = {"protocol_whitelist": "none", **(_LIVE if access.live else {}), **access.options}
+    probe = _LIVE if access.live else _WAV_PROBE if wav else {}
+    options = {"protocol_whitelist": "none", **probe, **access.options}
     if access.format is None:
         options["max_size"] = "2048" if access.live else "16384"
     try:
