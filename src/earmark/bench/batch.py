@@ -12,8 +12,8 @@ from typing import Any
 
 from earmark.bench import signals
 from earmark.bench.kills import kill_batch
+from earmark.bench.processes import run_python
 from earmark.bench.report import Figure, Goal
-from earmark.bench.speed import run_python
 from earmark.errors import ConfigError
 
 _FILE_S = 60
