@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from earmark.batch.plan import RESULTS
 from earmark.bench import signals
 from earmark.bench.kills import kill_batch
 from earmark.bench.processes import run_python
@@ -17,6 +18,7 @@ from earmark.bench.report import Figure, Goal
 from earmark.errors import ConfigError
 
 _FILE_S = 60
+_CLIP_S, _CLIPS = 2, 300
 
 
 def measure_batch(
@@ -89,6 +91,11 @@ def measure_batch(
             Figure(group, "cost", 3600 * runs["one"]["cpu_s"] / runs["one"]["audio_s"], "CPU s/h"),
         ]
         details["runs"] = runs
+        details["clips"] = _clips(folder, model, repeats, tell)
+        figures += [
+            Figure(f"{_CLIPS} clips of {_CLIP_S} s, one worker", f"results as {kind}", 1 / wall_s, "files/s")
+            for kind, wall_s in details["clips"].items()
+        ]
         if hours:
             tell(f"a recording of {hours:g} h")
             (folder / "long").mkdir()
@@ -112,7 +119,22 @@ def measure_batch(
     return figures, details
 
 
-def _run(folder: Path, source: str, model: str, jobs: int) -> dict[str, float]:
+def _clips(folder: Path, model: str, repeats: int, tell: Callable[[str], None]) -> dict[str, float]:
+    """Return the wall seconds of a clip, by the kind of results."""
+    clip = signals.encode(folder / "clip.wav", signals.FORMATS[0], signals.material(_CLIP_S))
+    (folder / "clips").mkdir()
+    for i in range(_CLIPS):
+        shutil.copy(clip, folder / "clips" / f"{i:05d}.wav")
+    least: dict[str, float] = {}
+    for _ in range(repeats):
+        for kind in RESULTS:
+            tell(f"{_CLIPS} clips: {kind}")
+            found = _run(folder, "clips", model, 1, kind)
+            least[kind] = min(found["wall_s"] / found["n"], least.get(kind, float("inf")))
+    return least
+
+
+def _run(folder: Path, source: str, model: str, jobs: int, results: str = "json") -> dict[str, float]:
     shutil.rmtree(folder / "out", ignore_errors=True)
     arguments = [
         "-m",
@@ -121,6 +143,7 @@ def _run(folder: Path, source: str, model: str, jobs: int) -> dict[str, float]:
         str(folder / "out"),
         model,
         str(jobs),
+        results,
     ]
     found: dict[str, float] = json.loads(run_python(arguments))
     return found

@@ -1,4 +1,4 @@
-"""A batch, or its bare work, in a process of its own: ``-m earmark.bench.batchworker IN OUT MODEL JOBS``.
+"""A batch, or its bare work, in a process: ``-m earmark.bench.batchworker IN OUT MODEL JOBS KIND``.
 
 With 0 jobs, the recordings are detected in a loop, without workers, ledger or results: the work a batch adds
 to.  Writes one line of JSON: recordings done, seconds of audio, seconds from the first that was done to the
@@ -90,15 +90,15 @@ def _note(folder: Path, cpu_s: float) -> None:
         os.replace(path, folder / f"{name}-{os.getpid()}")
 
 
-def main(source: str, out: str, model: str, jobs: int) -> None:
-    """Do the recordings of a folder."""
+def main(source: str, out: str, model: str, jobs: int, results: str) -> None:
+    """Do the recordings of a folder; `results` is the kind of the batch's."""
     folder = Path(out).parent
     for path in (*folder.glob("peak-*"), *folder.glob("cpu-*")):
         path.unlink()
     watch = _Watch(folder, max(1, jobs))
     if jobs:
         running = Running(LocalEngine(jobs), make=_measured)
-        begin_batch(source, Path(out), model, {}, "json", None, running, watch)
+        begin_batch(source, Path(out), model, {}, results, None, running, watch)
     else:
         detector = Detector(model)
         for item in find_items(source):
@@ -108,4 +108,4 @@ def main(source: str, out: str, model: str, jobs: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5])
