@@ -26,6 +26,7 @@ from earmark.card import DecodeOptions
 from earmark.decode import decode
 from earmark.detector import Detector, detect
 from earmark.errors import AudioError, ConfigError, ModelError
+from earmark.jobs import Job, Settings, run_jobs
 from earmark.posteriors import Posteriors
 from earmark.timeline import Segment, Timeline
 
@@ -375,3 +376,24 @@ def test_an_open_file_is_read_where_detect_was_called(
         found = detector.detect(file)  # type: ignore[arg-type]
     assert readers == {threading.get_ident()}
     assert found.segments == detector.detect(long_recording).segments
+
+
+@pytest.mark.parametrize(("processes", "threaded"), [(1, False), (4, True)])
+def test_a_recording_by_itself_may_use_the_cores_that_several_would(
+    detector: Detector, long_recording: Path, monkeypatch: pytest.MonkeyPatch, processes: int, threaded: bool
+) -> None:
+    asked: list[bool] = []
+    detect = Detector.detect
+
+    def noting(self: Detector, *arguments: Any, threaded: bool, **named: Any) -> Timeline:
+        asked.append(threaded)
+        return detect(self, *arguments, threaded=threaded, **named)
+
+    monkeypatch.setattr(Detector, "detect", noting)
+    settings = Settings(detector.model.origin, detector.options)
+    job = Job(str(long_recording), "long.wav")
+    ((_, record),) = run_jobs(
+        [job], settings, processes=processes, progress=lambda *_: None, detector=detector
+    )
+    assert record.error is None
+    assert asked == [threaded]
