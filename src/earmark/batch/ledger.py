@@ -69,7 +69,7 @@ class Ledger(LedgerReader):
         Returns
         -------
         int
-            Items that were done or had failed and have changed since.
+            Items that were done, or had failed, and have changed since; without `redo`, those that were done.
 
         Raises
         ------
@@ -121,7 +121,7 @@ class Ledger(LedgerReader):
             (number,),
         )
         self._connection.execute("DELETE FROM parts WHERE item = ?", (number,))
-        return state in ("done", "failed")
+        return redo and state in ("done", "failed")
 
     def settle(self, task: Task, outcome: Outcome) -> None:
         """Write down how a task went; what it wrote must be on disk."""

@@ -139,7 +139,7 @@ def _table(key: str, groups: Mapping[str, Sums], labels: Sequence[str], unit: _U
     head = "".join(f"<th{' class=n' * (i > 0)}>{escape(name)}</th>" for i, name in enumerate(names))
     lines = [f"<tr>{head}</tr>"]
     for value, sums in list(groups.items())[:_MOST_ROWS]:
-        numbers = [f"{sums.done:,}", f"{sums.failed:,}", f"{unit.number(sums.duration)}"]
+        numbers = [f"{sums.done:,}", f"{sums.failed:,}", unit.number(sums.duration)]
         numbers += [unit.number(sums.seconds.get(label, 0.0)) for label in labels]
         cells = "".join(f"<td class=n>{number}</td>" for number in numbers)
         lines.append(f"<tr><td>{escape(value)}</td>{cells}</tr>")
