@@ -142,7 +142,10 @@ def blocks() -> dict[str, str]:
     if "clips" in results:
         found["clips"] = by_group(results["clips"]["figures"])
     if "speed" in results:
-        found["speed"] = by_figure(results["speed"]["figures"])
+        figures = results["speed"]["figures"]
+        formats = {f["group"] for f in figures if f["unit"] == "CPU s/h"}
+        rest = [f for f in figures if f["goal"] or f["group"] not in formats]
+        found["speed"] = f"{by_group([f for f in figures if f['group'] in formats])}\n\n{by_figure(rest)}"
         found["machine"] = results["speed"]["environment"]["processor"]
     if "listen" in results:
         figures = results["listen"]["figures"]

@@ -155,3 +155,24 @@ def strided_model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tone_fixture() -> Callable[..., np.ndarray]:
     """Return `tone`: (seconds, hz, level=0.3, *, start=0, end=None, rate=16000) gives a sine in silence."""
     return tone
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def batch(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Return what runs `earmark batch` and returns its exit code and what it printed and told."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        from earmark.cli.app import run
+
+        code = run(["batch", *map(str, arguments)])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call

@@ -343,6 +343,26 @@ def test_an_ogg_file_without_its_last_page_breaks_off(codec: str) -> None:
         assert "(the end of the file is missing): what follows is missing" in warnings[0]
 
 
+def test_a_coded_signal_in_the_samples_of_a_wav_is_decoded() -> None:
+    raw = io.BytesIO()
+    with av.open(raw, "w", format="spdif") as container:
+        stream = container.add_stream("ac3", rate=48_000, layout="stereo")
+        sound = np.tile(0.3 * np.sin(2 * np.pi * 500 * np.arange(96_000) / 48_000), (2, 1))
+        frame = av.AudioFrame.from_ndarray(sound.astype(np.float32), format="fltp", layout="stereo")
+        frame.sample_rate = 48_000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    file = io.BytesIO()
+    with wave.open(file, "wb") as wav:
+        wav.setparams((2, 2, 48_000, 0, "NONE", ""))
+        wav.writeframes(raw.getvalue())
+    file.seek(0)
+    with open_audio(file) as audio:
+        samples = np.concatenate(list(audio))
+        assert audio.codec == "ac3"
+    assert np.sqrt(np.mean(samples[8000:16_000] ** 2)) == pytest.approx(0.3 / np.sqrt(2), rel=0.02)
+
+
 def test_a_wav_in_a_pipe_that_breaks_off_is_noticed_too() -> None:
     data = encoded(tone(4.0, RATE), container="wav")
     _, warnings = read(Pipe(data[: len(data) // 4 * 2]))

@@ -11,6 +11,7 @@ import pytest
 
 from earmark.batch.items import Item
 from earmark.batch.ledger import Ledger
+from earmark.batch.page import make_page
 from earmark.batch.report import make_report, pattern_of
 from earmark.batch.task import Outcome
 from earmark.batch.tasks import Tasks
@@ -162,3 +163,16 @@ def test_what_nothing_tells_is_refused(archive: Path, capsys: pytest.CaptureFixt
         in (capsys.readouterr().err)
     )
     assert run(["batch", "report", str(archive), "-f", "xls"]) == 2
+
+
+def test_minutes_of_sound_are_not_told_as_no_hours(tmp_path: Path) -> None:
+    short = heard(0.005, 0, 0, 0.01)
+    folder = write_ledger(tmp_path, ("2024-05-01.wav", {}, short), ("2024-05-02.wav", {}, short))
+    report = make_report(folder)
+    assert next(report.lines())["hours"] == 0.02
+    page = make_page(report, "x")
+    assert "2 recordings, 1.2 minutes" in page
+    assert "2024-05-01: speech only 0.30 min" in page
+    assert "<th class=n>speech, min</th>" in page
+    empty = make_page(make_report(write_ledger(tmp_path / "e", ("a", {}, None))), "x")
+    assert "0 recordings, 0.0 hours; 1 are not done yet" in empty

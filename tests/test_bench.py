@@ -2,18 +2,23 @@
 
 import csv
 import json
+import os
+import sys
 from itertools import pairwise
 
 import av
 import numpy as np
 import pytest
 
+from earmark.audio import open_audio
 from earmark.bench import signals, speed
 from earmark.bench.clips import read_clips, score_clips
 from earmark.bench.detector import CONDITIONS, score_detector
 from earmark.bench.goals import read_goals, with_goals
+from earmark.bench.processes import Run, run_measured
 from earmark.bench.programmes import PARTS, Studio, plan_part, programme_lengths
-from earmark.bench.report import Figure, Goal, figures_table, write_report
+from earmark.bench.report import Figure, Goal, figures_table, groups_table, write_report
+from earmark.bench.tools import check_tools
 from earmark.cli.app import run
 from earmark.detector import Detector
 from earmark.errors import ConfigError, EarmarkError
@@ -219,27 +224,98 @@ def test_joined_recordings_last_as_long_as_their_pieces(tmp_path):
     assert seconds == pytest.approx(20, abs=2)
 
 
+def test_made_up_video_has_pictures_as_long_as_its_sound(tmp_path):
+    kind = signals.FORMATS[-1]
+    path = signals.encode(tmp_path / "x.mp4", kind, signals.material(1.5), times=2)
+    with av.open(str(path)) as container:
+        times = [float(frame.time) for frame in container.decode(video=0)]
+    assert times == pytest.approx(np.arange(75) / 25)
+    with open_audio(path) as audio:
+        assert sum(map(len, audio)) / 16_000 == pytest.approx(3.0, abs=0.1)
+        assert audio.warnings == []
+
+
 def test_speed_is_measured_beside_its_floor(tiny_model_path, tmp_path, monkeypatch):
     monkeypatch.setattr(speed, "_SHORT_S", 5.0)
     monkeypatch.setattr(speed, "_PIECE_S", 5.0)
+    monkeypatch.setattr(speed, "_CLIPS", 3)
+    monkeypatch.setattr(speed, "usable_cores", lambda: 2)
     monkeypatch.setattr(speed, "first_result_cpu_s", lambda path, model, repeats: 0.5)
     path = tmp_path / "x.wav"
     write_wav(path, make_tone(20, 500))
     figures, details = speed.measure_speed([str(path)], str(tiny_model_path), hours=0.005, repeats=1)
     value = {f.key: f.value for f in figures}
     run_of = details["runs"]["x.wav"]
-    assert run_of["floor"]["audio_s"] == run_of["detect"]["audio_s"] == 20
+    assert {run["audio_s"] for run in run_of.values()} == {20}
     total, floor = (value[f"x.wav: {name}"] for name in ("whole detection", "floor: decoding"))
     assert 0 < floor < total
     assert value["x.wav: ratio to floor"] == pytest.approx(total / floor)
     assert total == pytest.approx(3600 * run_of["detect"]["cpu_s"] / 20)
+    assert value["x.wav: speed"] == pytest.approx(20 / run_of["detect"]["wall_s"])
+    assert value["x.wav: two cores: speed"] == pytest.approx(20 / run_of["detect, two cores"]["wall_s"])
+    assert 20 < value["x.wav: memory"] < 1000
+    clip = "clips of 2 s, WAV 16 kHz mono"
+    assert details["runs"][clip]["detect"]["audio_s"] == pytest.approx(6, abs=0.1)
+    assert 0 < value[f"{clip}: floor: decoding"] < value[f"{clip}: whole detection"]
     assert 20 < value["peak memory: 10 minutes"] < 1000
     assert value["start: result of 10 s"] == 0.5
 
 
+def test_runs_take_turns_and_the_least_of_each_cost_counts(tmp_path, monkeypatch):
+    taken = []
+
+    def measured(module, *arguments):
+        taken.append((module.rpartition(".")[2], arguments[0], *arguments[3:4]))
+        if arguments[0] == "broken":
+            raise EarmarkError("it needs a key")
+        n = len(taken)
+        return Run(60.0, cpu_s=10.0 - n, wall_s=10.0 + n, peak_mb=100.0)
+
+    monkeypatch.setattr(speed, "run_measured", measured)
+    monkeypatch.setattr(speed, "usable_cores", lambda: 2)
+    runs, failures = speed._measure({"x": tmp_path}, {}, "m", 2, ["tool", "broken"], lambda _: None)
+    once = [("worker", "floor", 1), ("worker", "detect", 1), ("worker", "detect", 2), ("tools", "tool")]
+    assert taken == [*once, ("tools", "broken"), *once]
+    assert failures == {"broken": "it needs a key"}
+    assert runs["x"]["floor"] == Run(60.0, cpu_s=4.0, wall_s=11.0, peak_mb=100.0)
+    assert set(runs["x"]) == {"floor", "detect", "detect, two cores", "tool"}
+    assert [f.value for f in speed._tool_figures("broken", runs["x"].get("broken"))] == [None] * 3
+
+
+def test_another_tool_is_measured_in_its_own_process(tmp_path, monkeypatch):
+    # A stand-in with webrtcvad's interface, found before any that is installed.
+    (tmp_path / "webrtcvad.py").write_text(
+        "print('loading')\n"
+        "class Vad:\n"
+        "    def __init__(self, mode): assert mode == 2\n"
+        "    def is_speech(self, data, rate): assert (len(data), rate) == (960, 16000)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    write_wav(tmp_path / "x.wav", make_tone(2.5, 500))
+    run_of = run_measured("earmark.bench.tools", "webrtcvad", tmp_path / "x.wav")
+    assert run_of.audio_s == 2.5
+    assert run_of.cpu_s > 0
+
+
+def test_tools_that_are_not_there_are_refused(monkeypatch, capsys):
+    monkeypatch.setattr("earmark.bench.tools.find_spec", lambda name: None)
+    assert check_tools(None) == {}
+    assert run(["bench", "speed", "--tool", "silero-vad"]) == 2
+    assert "--tool silero-vad: it is not installed here; pip install silero-vad" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="--tool x: there are webrtcvad, silero-vad, ina"):
+        check_tools(["x"])
+
+
+def test_groups_stand_in_rows():
+    figures = [Figure("a", "x", 1.5, "s"), Figure("a", "y", None, "MB"), Figure("b", "y", 2.0, "MB")]
+    table = groups_table("t", figures)
+    assert [column.header for column in table.columns] == ["", "x\ns", "y\nMB"]
+    assert [list(column.cells) for column in table.columns] == [["a", "b"], ["1.5", ""], ["–", "2"]]
+
+
 def test_a_measured_process_that_fails_says_why(tiny_model_path, tmp_path):
     with pytest.raises(EarmarkError, match=r"gone\.wav' does not exist"):
-        speed.measure("floor", tmp_path / "gone.wav", str(tiny_model_path))
+        run_measured("earmark.bench.worker", "floor", tmp_path / "gone.wav", tiny_model_path, 1, 1)
 
 
 def test_a_start_without_a_result_is_not_timed(tiny_model_path, tmp_path, monkeypatch):

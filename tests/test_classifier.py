@@ -333,6 +333,10 @@ def test_the_timeline_does_not_depend_on_how_a_signal_is_cut(
             assert np.array_equal(
                 Posteriors.concatenate(parts).values, Posteriors.concatenate(posteriors).values
             )
+        helped = list(detector.model.stream([sound], rate, threaded=True))
+        assert np.array_equal(
+            Posteriors.concatenate(helped).values, Posteriors.concatenate(posteriors).values
+        )
     # Nor, where a front end measures nothing over the whole, on the pieces it is heard in.
     detector = Detector(folder / "late.onnx")
     whole = list(detector.stream([sound], rate))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
+import struct
 import subprocess
 import sys
+import threading
 import wave
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -23,6 +26,7 @@ from earmark.card import DecodeOptions
 from earmark.decode import decode
 from earmark.detector import Detector, detect
 from earmark.errors import AudioError, ConfigError, ModelError
+from earmark.jobs import Job, Settings, run_jobs
 from earmark.posteriors import Posteriors
 from earmark.timeline import Segment, Timeline
 
@@ -265,3 +269,131 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 def test_the_version_is_the_projects() -> None:
     project = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
     assert re.search(r'^version = "(.+)"$', project, re.MULTILINE).group(1) == earmark.__version__  # type: ignore[union-attr]
+
+
+def write_wav(path: Path, samples: np.ndarray, rate: int = 16_000) -> Path:
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", ""))
+        file.writeframes((samples * 32_767).astype("<i2").tobytes())
+    return path
+
+
+@pytest.fixture
+def long_recording(tmp_path: Path, tone: Tone) -> Path:
+    x = tone(200, 440, 0.3, start=20, end=90.5, rate=22_050) + tone(
+        200, 5000, 0.2, start=60, end=199, rate=22_050
+    )
+    return write_wav(tmp_path / "long.wav", x, 22_050)
+
+
+def threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "earmark-ahead"]
+
+
+def test_threads_change_nothing(
+    strided_model_path: Path, long_recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("earmark.detector.usable_cores", lambda: 2)
+    found: list[tuple[Timeline, list[Any], list[Posteriors], int]] = []
+    detector = Detector(strided_model_path)
+    for threaded in (False, True):
+        told: list[Any] = []
+        parts: list[Posteriors] = []
+        most = 0
+
+        def note(*progress: float | None, told: list[Any] = told) -> None:
+            nonlocal most
+            most = max(most, len(threads()))
+            told.append(progress)
+
+        timeline = detector.detect(
+            long_recording, progress=note, posterior_sink=parts.append, threaded=threaded
+        )
+        found.append((timeline, told, parts, most))
+    plain, threaded_run = found
+    assert plain[0] == threaded_run[0]
+    assert len(plain[0]) > 0
+    assert plain[1] == threaded_run[1]
+    assert all(np.array_equal(a.values, b.values) for a, b in zip(plain[2], threaded_run[2], strict=True))
+    assert plain[3] == 0
+    assert threaded_run[3] >= 1
+    assert threads() == []
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_one_core_gets_no_threads(
+    detector: Detector, long_recording: Path, monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    monkeypatch.setattr("earmark.detector.usable_cores", lambda: cores)
+    started: list[str] = []
+    start = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", lambda self: (started.append(self.name), start(self))[1])
+    detector.detect(long_recording)
+    assert len(started) == (2 if cores == 2 else 0)
+
+
+def test_errors_leave_no_threads_behind(
+    detector: Detector, long_recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("earmark.detector.usable_cores", lambda: 2)
+
+    def refuse(part: Posteriors) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        detector.detect(long_recording, posterior_sink=refuse)
+    assert threads() == []
+    (tmp_path / "bad.flac").write_bytes(b"fLaC" + bytes(5000))
+    with pytest.raises(AudioError, match=r"bad\.flac' cannot be read"):
+        detector.detect(tmp_path / "bad.flac")
+    nothing = np.full(60 * 16_000, np.nan, "<f4")
+    nothing[: 50 * 16_000] = 0
+    write_float_wav(tmp_path / "nan.wav", nothing)
+    with pytest.raises(AudioError, match=r"holds values that are no numbers .* at 50\.000 s"):
+        detector.detect(tmp_path / "nan.wav")
+    assert threads() == []
+
+
+def write_float_wav(path: Path, samples: np.ndarray) -> None:
+    data = samples.astype("<f4").tobytes()
+    head = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + len(data), b"WAVE", b"fmt ", 16, 3, 1, 16_000,
+                       64_000, 4, 32, b"data", len(data))  # fmt: skip
+    path.write_bytes(head + data)
+
+
+def test_an_open_file_is_read_where_detect_was_called(
+    detector: Detector, long_recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("earmark.detector.usable_cores", lambda: 2)
+    readers: set[int] = set()
+
+    class _Noting(io.FileIO):
+        def read(self, size: int = -1) -> bytes:
+            readers.add(threading.get_ident())
+            return super().read(size)
+
+    with _Noting(long_recording) as file:
+        found = detector.detect(file)  # type: ignore[arg-type]
+    assert readers == {threading.get_ident()}
+    assert found.segments == detector.detect(long_recording).segments
+
+
+@pytest.mark.parametrize(("processes", "threaded"), [(1, False), (4, True)])
+def test_a_recording_by_itself_may_use_the_cores_that_several_would(
+    detector: Detector, long_recording: Path, monkeypatch: pytest.MonkeyPatch, processes: int, threaded: bool
+) -> None:
+    asked: list[bool] = []
+    detect = Detector.detect
+
+    def noting(self: Detector, *arguments: Any, threaded: bool, **named: Any) -> Timeline:
+        asked.append(threaded)
+        return detect(self, *arguments, threaded=threaded, **named)
+
+    monkeypatch.setattr(Detector, "detect", noting)
+    settings = Settings(detector.model.origin, detector.options)
+    job = Job(str(long_recording), "long.wav")
+    ((_, record),) = run_jobs(
+        [job], settings, processes=processes, progress=lambda *_: None, detector=detector
+    )
+    assert record.error is None
+    assert asked == [threaded]

@@ -413,3 +413,14 @@ def test_labels_of_a_chunk_model_are_independent_and_can_be_streamed(chunks):
     assert streamed == timeline.segments
     strict = detect(signal, RATE, model=chunks, threshold=0.9)
     assert sum(s.duration for s in strict) < sum(s.duration for s in timeline)
+
+
+@pytest.mark.parametrize("n_samples", [0, 47 * RATE + 100])
+def test_chunks_are_the_same_with_a_thread_for_the_features(chunks, n_samples):
+    blocks = np.array_split(noise(48, RATE)[:n_samples], 5)
+    alone, helped = (
+        Posteriors.concatenate(list(chunks.stream(blocks, RATE, threaded=threaded)))
+        for threaded in (False, True)
+    )
+    assert np.array_equal(alone.values, helped.values)
+    assert alone.duration == helped.duration

@@ -6,12 +6,13 @@ answer at a moment depends on what is in the same chunk, before and after.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
 from earmark.card import DecodeOptions
+from earmark.cores import stage
 from earmark.decode import StreamDecoder
 from earmark.decodings import FrameThresholds
 from earmark.errors import ModelError
@@ -71,7 +72,9 @@ class ChunkModel(PatchNet):
         """
         return self._run(np.ascontiguousarray(chunk[None]), (1, chunk.shape[1], len(self.labels)))[0]
 
-    def stream(self, blocks: Iterable[npt.ArrayLike], sample_rate: float) -> Iterator[Posteriors]:
+    def stream(
+        self, blocks: Iterable[npt.ArrayLike], sample_rate: float, *, threaded: bool = False
+    ) -> Generator[Posteriors]:
         """Turn a signal that arrives in blocks into posteriors, a chunk at a time.
 
         What comes out is the same, bit for bit, however the signal is cut; memory is bounded.
@@ -82,6 +85,8 @@ class ChunkModel(PatchNet):
             One mono channel, nominal range -1 to 1.
         sample_rate : float
             Hz; resampled to the model's where it differs.
+        threaded : bool
+            Read the blocks, and compute the features, in a thread, while the network runs in this one.
 
         Yields
         ------
@@ -98,19 +103,22 @@ class ChunkModel(PatchNet):
         # Where a piece ends inside the signal, windows must not see its end.
         margin = -(-self.extractor.n_fft // hop) + self.extractor.reach
         rest, n_cells = np.empty((0, len(self.labels)), np.float32), 0
-        for piece in cut_pieces(signal.at(self.sample_rate), length * hop, margin * hop):
-            features = self.extractor(piece.samples)
-            first = (piece.core.start - piece.start) // hop
-            end = features.shape[1] if piece.last else first + length
-            chunks = [features[:, at : min(at + length, end)] for at in range(first, end, length)]
-            rest = np.concatenate([rest, *map(self.run, chunks)])
-            ready = len(rest) // pool
-            if piece.last:
-                # The last cell may lack frames; one that would begin behind the end has none of the signal.
-                ready = -(-piece.core.stop // (pool * hop)) - n_cells
-                rest = np.pad(rest, ((0, max(0, ready * pool - len(rest))), (0, 0)))
-            values = rest[: ready * pool].reshape(ready, pool, len(self.labels)).max(axis=1)
-            rest = rest[ready * pool :]
-            seconds = max(0.0, signal.seconds - n_cells * self.hop_s) if piece.last else None
-            n_cells += ready
-            yield Posteriors(values, None, self.labels, self.hop_s, seconds)
+        pieces = cut_pieces(signal.at(self.sample_rate), length * hop, margin * hop)
+        with stage(
+            ((piece, self.extractor(piece.samples)) for piece in pieces), 1, threaded=threaded
+        ) as heard:
+            for piece, features in heard:
+                first = (piece.core.start - piece.start) // hop
+                end = features.shape[1] if piece.last else first + length
+                chunks = [features[:, at : min(at + length, end)] for at in range(first, end, length)]
+                rest = np.concatenate([rest, *map(self.run, chunks)])
+                ready = len(rest) // pool
+                if piece.last:
+                    # The last cell may lack frames; one that began behind the end would have none.
+                    ready = -(-piece.core.stop // (pool * hop)) - n_cells
+                    rest = np.pad(rest, ((0, max(0, ready * pool - len(rest))), (0, 0)))
+                values = rest[: ready * pool].reshape(ready, pool, len(self.labels)).max(axis=1)
+                rest = rest[ready * pool :]
+                seconds = max(0.0, signal.seconds - n_cells * self.hop_s) if piece.last else None
+                n_cells += ready
+                yield Posteriors(values, None, self.labels, self.hop_s, seconds)

@@ -6,7 +6,7 @@ A window of the signal has a score for every class, and so has the recording: th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from earmark.activity import SPEECH_PAUSE, sounding_cells
 from earmark.classifiernet import ClassifierNet
+from earmark.cores import stage
 from earmark.course import CourseDecoder, CourseOptions
 from earmark.errors import AudioError, ConfigError
 from earmark.posteriors import Posteriors
@@ -158,7 +159,9 @@ class Classifier(ClassifierNet):
         last = max(0, (n_frames - self.extractor.patch_length) // self.extractor.step)
         return np.unique(np.linspace(0, last, crops).round().astype(np.intp))
 
-    def stream(self, blocks: Iterable[npt.ArrayLike], sample_rate: float) -> Iterator[Posteriors]:
+    def stream(
+        self, blocks: Iterable[npt.ArrayLike], sample_rate: float, *, threaded: bool = False
+    ) -> Generator[Posteriors]:
         """Turn a signal that arrives in blocks into scores of its cells, about a minute at a time.
 
         A cell lasts as long as one window begins after another, and has the scores of the window whose
@@ -172,6 +175,8 @@ class Classifier(ClassifierNet):
             One mono channel, nominal range -1 to 1.
         sample_rate : float
             Hz; resampled to the model's where it differs.
+        threaded : bool
+            Read the blocks, and compute the features, in a thread, while the network runs in this one.
 
         Yields
         ------
@@ -185,18 +190,20 @@ class Classifier(ClassifierNet):
         """
         signal, lead = Signal(blocks, sample_rate), self.extractor.lead
         held, first = np.empty((0, len(self.labels)), np.float32), 0  # windows `first` and on
-        for part in window_parts(signal, self.extractor, self.card.context, SPEECH_PAUSE):
-            held = np.concatenate([held, *(self._run(run, self._lowest())[0] for run in part.runs)])
-            core, hop = part.piece.core, self.extractor.window_hop
-            cells = np.arange(part.first, -(-core.stop // hop))
-            windows = np.clip(cells - lead, 0, first + len(held) - 1)
-            values = held[windows - first]
-            sounds = sounding_cells(part.piece.samples, hop, self.hop_s)
-            values[~sounds[cells - part.piece.start // hop]] = 0
-            last = max(0.0, signal.seconds - part.first * self.hop_s) if part.piece.last else None
-            yield Posteriors(values, None, self.labels, self.hop_s, last)
-            kept = max(0, len(held) - lead)
-            held, first = held[kept:], first + kept
+        parts = window_parts(signal, self.extractor, self.card.context, SPEECH_PAUSE)
+        with stage(parts, 1, threaded=threaded) as heard:
+            for part in heard:
+                held = np.concatenate([held, *(self._run(run, self._lowest())[0] for run in part.runs)])
+                core, hop = part.piece.core, self.extractor.window_hop
+                cells = np.arange(part.first, -(-core.stop // hop))
+                windows = np.clip(cells - lead, 0, first + len(held) - 1)
+                values = held[windows - first]
+                sounds = sounding_cells(part.piece.samples, hop, self.hop_s)
+                values[~sounds[cells - part.piece.start // hop]] = 0
+                last = max(0.0, signal.seconds - part.first * self.hop_s) if part.piece.last else None
+                yield Posteriors(values, None, self.labels, self.hop_s, last)
+                kept = max(0, len(held) - lead)
+                held, first = held[kept:], first + kept
 
     def _classified(
         self,

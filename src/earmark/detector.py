@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import fields, replace
 from os import PathLike
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from earmark.catalogue import load_model
+from earmark.cores import stage, usable_cores
 from earmark.errors import ConfigError
 from earmark.modelfile import DEFAULT_MODEL
 from earmark.posteriors import Posteriors
@@ -36,12 +38,17 @@ if TYPE_CHECKING:
 Progress = Callable[[float, float | None], None]
 PosteriorSink = Callable[[Posteriors], None]
 
+# Blocks of 20 s that a decoder may have ready.
+_BLOCKS_AHEAD = 2
+
 
 @runtime_checkable
 class _Streams(Protocol):
     """What models have that turn a stream into posteriors."""
 
-    def stream(self, blocks: Iterable[npt.ArrayLike], sample_rate: float) -> Iterator[Posteriors]: ...
+    def stream(
+        self, blocks: Iterable[npt.ArrayLike], sample_rate: float, *, threaded: bool = False
+    ) -> Generator[Posteriors]: ...
 
     def decoder(self, options: Any) -> StreamDecoder | CourseDecoder: ...
 
@@ -110,7 +117,7 @@ class Detector:
                 f"model '{self.model.origin}' cannot stream: it looks for the likeliest course of a whole "
                 "recording; use detect, or another model"
             )
-        return self._stream(self.model, blocks, sample_rate, progress, posterior_sink)
+        return self._stream(self.model, blocks, sample_rate, progress, posterior_sink, threaded=False)
 
     def _stream(
         self,
@@ -119,17 +126,19 @@ class Detector:
         sample_rate: float,
         progress: Progress | None,
         posterior_sink: PosteriorSink | None,
+        threaded: bool,
     ) -> Iterator[Segment]:
         hop_s, decoder = model.hop_s, model.decoder(self.options)
         n_frames, seconds = 0, 0.0
-        for part in model.stream(blocks, sample_rate):
-            if posterior_sink is not None:
-                posterior_sink(part)
-            yield from decoder.push(part.values, part.speech_to_music_db)
-            seconds = round(n_frames * hop_s + part.duration, 9)
-            n_frames += len(part)
-            if progress is not None:
-                progress(seconds, None)
+        with closing(model.stream(blocks, sample_rate, threaded=threaded)) as parts:
+            for part in parts:
+                if posterior_sink is not None:
+                    posterior_sink(part)
+                yield from decoder.push(part.values, part.speech_to_music_db)
+                seconds = round(n_frames * hop_s + part.duration, 9)
+                n_frames += len(part)
+                if progress is not None:
+                    progress(seconds, None)
         yield from decoder.flush(seconds)
 
     def _segments(
@@ -138,12 +147,13 @@ class Detector:
         sample_rate: float,
         progress: Progress,
         posterior_sink: PosteriorSink | None,
+        threaded: bool,
     ) -> tuple[Segment, ...]:
         """Return all segments of a signal, with any kind of model."""
         if not isinstance(self.model, _Streams):
             found = self.model.segments(blocks, sample_rate, progress=progress, posterior_sink=posterior_sink)
             return tuple(found)
-        return tuple(self._stream(self.model, blocks, sample_rate, progress, posterior_sink))
+        return tuple(self._stream(self.model, blocks, sample_rate, progress, posterior_sink, threaded))
 
     def detect(
         self,
@@ -152,6 +162,7 @@ class Detector:
         *,
         progress: Progress | None = None,
         posterior_sink: PosteriorSink | None = None,
+        threaded: bool = True,
     ) -> Timeline:
         """Return the timeline of a recording.
 
@@ -166,6 +177,10 @@ class Detector:
             where it has none; the last call tells the true duration first.
         posterior_sink : callable, optional
             As for `stream`.
+        threaded : bool
+            Decode, and compute the features, in threads of their own, while the network runs in this one, if
+            the process may use several cores.  The segments are the same.  An open file is read in this
+            thread all the same.
 
         Returns
         -------
@@ -189,16 +204,18 @@ class Detector:
         if isinstance(source, np.ndarray):
             rate = given_rate(sample_rate)
             total = source.size / rate if rate > 0 else None
-            found = self._segments([source], rate, note, posterior_sink)
+            found = self._segments([source], rate, note, posterior_sink, threaded=False)
             return Timeline(found, duration, self.model.labels)
         refuse_rate(source, sample_rate)
+        threaded = threaded and isinstance(source, (str, PathLike)) and usable_cores() > 1
         # Arrays are detected without a decoder being loaded.
         from earmark.audio import open_audio
 
         rate = self.model.sample_rate
         with open_audio(source, sample_rate=rate) as audio:
             total = audio.duration
-            found = self._segments(audio, rate, note, posterior_sink)
+            with stage(audio, _BLOCKS_AHEAD, threaded=threaded) as blocks:
+                found = self._segments(blocks, rate, note, posterior_sink, threaded)
             return Timeline(found, duration, self.model.labels, audio.name, tuple(audio.warnings))
 
 

@@ -1,4 +1,4 @@
-"""What the first and last bytes of a recording tell before FFmpeg reads it."""
+"""What the first and the last bytes of a recording tell, without a decoder."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ _PCM_TAGS = (b"\x01\x00", b"\x03\x00", b"\xfe\xff")
 _MOST_PAGE_BYTES = 27 + 255 + 255 * 255
 
 
+def is_wav(head: bytes) -> bool:
+    """Tell from its first bytes whether a file is a WAV."""
+    return head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE"
+
+
 def wav_seconds(head: bytes) -> float | None:
     """Read the length a WAV header promises, seconds; None if there is none, or it was not known yet."""
-    if head[:4] not in (b"RIFF", b"RF64") or head[8:12] != b"WAVE":
+    if not is_wav(head):
         return None
     at, rate, size_64 = 12, 0, 0
     while at + 8 <= len(head):

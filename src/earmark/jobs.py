@@ -92,10 +92,10 @@ class Record:
         return self.timeline.duration if self.timeline is not None else 0.0
 
 
-def run_job(detector: Detector, settings: Settings, job: Job, progress: Progress) -> Record:
+def run_job(detector: Detector, settings: Settings, threaded: bool, job: Job, progress: Progress) -> Record:
     """Detect one recording and write its files; failures are returned, not raised."""
     try:
-        timeline = _detect(detector, job, progress)
+        timeline = _detect(detector, job, progress, threaded)
         for name, path in job.outputs:
             text = dumps(timeline, name, **settings.write.get(name, {}))
             with atomic_write(path) as file:
@@ -123,8 +123,8 @@ def run_jobs(
 ) -> Generator[tuple[int, Record]]:
     """Run jobs; yield their places and records, in the order in which they end.
 
-    A single job runs here.  Several run in worker processes, even if it is one worker, so that a decoder
-    that crashes on one recording leaves the others alone.
+    A single job runs here, in threads if there may be several workers.  Several run in worker processes,
+    even if it is one worker, so that a decoder that crashes on one recording leaves the others alone.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def run_jobs(
     detector : Detector
         Made of the same settings; used for a single job.
     """
-    here, make_work = partial(run_job, detector, settings), partial(_make_work, settings)
+    here, make_work = partial(run_job, detector, settings, processes > 1), partial(_make_work, settings)
     yield from run_each(jobs, here, make_work, partial(Record, None), processes, progress)
 
 
@@ -165,14 +165,17 @@ def run_each(
 
 
 def _make_work(settings: Settings) -> Work[Job, Record]:
-    return partial(run_job, Detector(settings.model, settings.decode), settings)
+    # One core a worker costs the least.
+    return partial(run_job, Detector(settings.model, settings.decode), settings, False)
 
 
-def _detect(detector: Detector, job: Job, progress: Progress) -> Timeline:
+def _detect(detector: Detector, job: Job, progress: Progress, threaded: bool) -> Timeline:
     if job.posteriors is None:
-        return detector.detect(job.source, progress=progress)
+        return detector.detect(job.source, progress=progress, threaded=threaded)
     with PosteriorWriter() as writer:
-        timeline = detector.detect(job.source, progress=progress, posterior_sink=writer.add)
+        timeline = detector.detect(
+            job.source, progress=progress, posterior_sink=writer.add, threaded=threaded
+        )
         writer.save(job.posteriors)
     return timeline
 

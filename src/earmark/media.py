@@ -21,7 +21,7 @@ import av.error
 
 from earmark.errors import AudioError
 from earmark.files import is_url, open_binary, peek, split_url, spooled
-from earmark.headers import index_comes_last, ogg_is_cut, wav_seconds
+from earmark.headers import index_comes_last, is_wav, ogg_is_cut, wav_seconds
 from earmark.stores import is_store
 
 # What an address, or a playlist behind it, may make FFmpeg open.
@@ -34,6 +34,8 @@ _LIVE = {"probesize": "131072", "analyzeduration": "1000000"}
 _LIVE_URL = {**_LIVE, "live_start_index": "-1"}
 _LIVE_HEAD_BYTES = 512
 _BUFFER_BYTES = 1 << 16
+# FFmpeg looks for DTS and the like in the PCM of a WAV, by default in a megabyte of it: 25 ms a file.
+_WAV_PROBE = {"probesize": "32768"}
 _DISCARD_ALL = 48
 # Formats without a header: FFmpeg multiplies the size by the bit rate of the first packets.
 _WITHOUT_LENGTH = ("aac", "ac3", "eac3", "dts")
@@ -198,7 +200,7 @@ def open_media(
                 file = spooled(name, file, resources)
             promised, advice = wav_seconds(head), _ADVICE if file.seekable() else _PIPE_ADVICE
             is_cut = head[:4] == b"OggS" and file.seekable() and ogg_is_cut(file)
-            container = _open_container(file, name, advice, access)
+            container = _open_container(file, name, advice, access, is_wav(head))
         resources.callback(container.close)
         chosen = _choose_stream(container, stream, name)
         chosen.codec_context.thread_count = 1  # more threads cost CPU time and decode sound no faster
@@ -252,10 +254,13 @@ def _open_device(device: str, access: Access, name: str) -> av.container.InputCo
         raise AudioError(f"device '{name}' cannot be opened ({explain(err, 0)}); {_DEVICE_ADVICE}") from err
 
 
-def _open_container(file: BinaryIO, name: str, advice: str, access: Access) -> av.container.InputContainer:
+def _open_container(
+    file: BinaryIO, name: str, advice: str, access: Access, wav: bool
+) -> av.container.InputContainer:
     # "none" is no protocol: nothing but the file itself may be read. WAV is read in larger packets, unless
     # it is to be heard at once.
-    options = {"protocol_whitelist": "none", **(_LIVE if access.live else {}), **access.options}
+    probe = _LIVE if access.live else _WAV_PROBE if wav else {}
+    options = {"protocol_whitelist": "none", **probe, **access.options}
     if access.format is None:
         options["max_size"] = "2048" if access.live else "16384"
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import onnxruntime as ort
 
 from earmark import posteriorstream
 from earmark.card import PATCHES, DecodeOptions, ModelCard, card_kind
+from earmark.cores import stage
 from earmark.decode import StreamDecoder
 from earmark.errors import ModelError
 from earmark.modelfile import DEFAULT_MODEL, ModelFile, one_line, open_model
@@ -19,6 +20,9 @@ from earmark.posteriorstream import PosteriorStream
 from earmark.samples import Signal
 
 FloatArray = npt.NDArray[np.float32]
+
+# Stretches of frames, 16 s each, that a thread may have ready: as many as a run of the network takes.
+_FRAMES_AHEAD = 8
 
 
 class Model:
@@ -148,7 +152,9 @@ class Model:
             )
         return values, found[1][0] if self.tells_ratio else None
 
-    def stream(self, blocks: Iterable[npt.ArrayLike], sample_rate: float) -> Iterator[Posteriors]:
+    def stream(
+        self, blocks: Iterable[npt.ArrayLike], sample_rate: float, *, threaded: bool = False
+    ) -> Generator[Posteriors]:
         """Turn a signal that arrives in blocks into posteriors, two minutes or so at a time.
 
         What comes out is the same, bit for bit, however the signal is cut; memory is bounded.
@@ -159,6 +165,8 @@ class Model:
             One mono channel, nominal range -1 to 1.
         sample_rate : float
             Hz; resampled to the model's where it differs.
+        threaded : bool
+            Read the blocks, and compute the features, in a thread, while the network runs in this one.
 
         Yields
         ------
@@ -171,10 +179,11 @@ class Model:
             If the signal is not mono, not floating point, or holds NaN, or the rate is impossible.
         """
         signal, posteriors = Signal(blocks, sample_rate), PosteriorStream(self)
-        for frames in signal.frames(self.card.front_end):
-            part = posteriors.push(frames)
-            if len(part):
-                yield part
+        with stage(signal.frames(self.card.front_end), _FRAMES_AHEAD, threaded=threaded) as stretches:
+            for frames in stretches:
+                part = posteriors.push(frames)
+                if len(part):
+                    yield part
         yield posteriors.flush(signal.seconds)
 
     def stream_part(

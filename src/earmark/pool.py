@@ -7,7 +7,8 @@ file.  Here each process has its own pipe and holds one item at a time, so the c
     parent <--note-- worker    any number of times: how far it is
     parent <--done-- worker    or the pipe closes: the worker died
 
-A worker that takes too long or too much memory is killed, which costs its item and nothing else.
+A worker that takes too long or too much memory is killed, which costs its item and nothing else.  One that
+dies before it is ready costs nothing: its item waits for the next.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Generic, TypeVar
 
-from earmark.errors import ConfigError
+from earmark.errors import ConfigError, EarmarkError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -38,6 +39,10 @@ Progress = Callable[[float, float | None], None]
 Work = Callable[[Item, Progress], Result]
 # How often the memory of workers is looked at, seconds.
 _LOOK_S = 0.05
+# How long a worker may take to end, seconds.
+_END_S = 5.0
+# Workers that die one after the other before they are ready; after so many, none would do better.
+_MOST_DEAD_STARTS = 3
 
 
 @dataclass(frozen=True)
@@ -95,15 +100,10 @@ class _Slot(Generic[Item]):
     process: SpawnProcess
     pipe: Connection
     index: int
+    item: Item
+    is_ready: bool = False
     since: float | None = None  # when it began with its item
     exceeded: str | None = None
-
-
-def usable_cores() -> int:
-    """Return the number of cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def run_pool(
@@ -133,7 +133,8 @@ def run_pool(
     Raises
     ------
     EarmarkError
-        What `make` raises.  Closing the iterator, or an exception in its consumer, stops the workers.
+        What `make` raises; or that workers die before they are ready, whatever they are given.  Closing the
+        iterator, or an exception in its consumer, stops the workers.
     """
     if jobs < 1:
         raise ConfigError(f"jobs {jobs}: give 1 or more")
@@ -141,7 +142,7 @@ def run_pool(
     context = get_context("spawn")  # fork would copy the threads' locks of onnxruntime
     slots: dict[Connection, _Slot[Item]] = {}
     waiting = iter(items)
-    n_taken = 0
+    n_taken = n_dead_starts = 0
 
     def take() -> tuple[int, Item] | None:
         nonlocal n_taken
@@ -156,7 +157,7 @@ def run_pool(
         with _interrupts_ignored():
             process.start()
         theirs.close()
-        slots[pipe] = _Slot(process, pipe, index)
+        slots[pipe] = _Slot(process, pipe, index, item)
         _send(pipe, (index, item))
 
     def fill() -> None:
@@ -176,13 +177,19 @@ def run_pool(
                     del slots[pipe]
                     pipe.close()
                     death = slot.exceeded or _cause_of_death(slot.process)
+                    if not slot.is_ready:
+                        n_dead_starts += 1
+                        if n_dead_starts >= _MOST_DEAD_STARTS:
+                            raise EarmarkError(_never_ready(death)) from None
+                        start(slot.index, slot.item)
+                        continue
                     yield Done(slot.index, death=death, exceeded=slot.exceeded is not None)
                     fill()
                     continue
                 if isinstance(message, Exception):
                     raise message
                 if isinstance(message, _Ready):
-                    slot.since = time.monotonic()
+                    slot.is_ready, slot.since, n_dead_starts = True, time.monotonic(), 0
                     continue
                 if isinstance(message, _Note):
                     progress(message.index, message.seconds, message.duration)
@@ -191,19 +198,18 @@ def run_pool(
                 yield message  # first of all, so that whoever interrupts the next item finds this one counted
                 # One that was killed just when it was done does nothing more.
                 if slot.exceeded is None and (following := take()) is not None:
-                    slot.index, slot.since = following[0], time.monotonic()
+                    (slot.index, slot.item), slot.since = following, time.monotonic()
                     _send(pipe, following)
                 else:
                     del slots[pipe]
                     pipe.close()  # the worker's end of work
-                    slot.process.join()
+                    _end(slot.process)
                 fill()
     finally:
         for slot in slots.values():
             slot.process.terminate()
         for slot in slots.values():
-            slot.process.join(5)
-            slot.process.kill()
+            _end(slot.process)
             slot.pipe.close()
 
 
@@ -287,8 +293,23 @@ def _send(pipe: Connection, message: object) -> None:
         pipe.send(message)
 
 
-def _cause_of_death(process: SpawnProcess) -> str:
+def _end(process: SpawnProcess) -> None:
+    """Wait for a process to end, but not for ever."""
+    process.join(_END_S)
+    process.kill()
     process.join()
+
+
+def _never_ready(death: str) -> str:
+    return (
+        f"{_MOST_DEAD_STARTS} worker processes in a row died ({death}) before they had loaded the model; the "
+        "recordings are not at fault: see whether there is enough memory for so many workers (--jobs), or, "
+        "in a script of your own, whether it works under if __name__ == '__main__'"
+    )
+
+
+def _cause_of_death(process: SpawnProcess) -> str:
+    _end(process)
     code = process.exitcode or 0
     if code >= 0:
         return f"exit code {code}"

@@ -8,9 +8,10 @@ Needs the package fsspec (the extra ``batch``), and the one it names for the sto
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from io import RawIOBase
 from typing import Any, BinaryIO, cast
@@ -46,8 +47,11 @@ def open_stored(url: str, resources: ExitStack) -> BinaryIO:
     return cast("BinaryIO", _Stored(url, file))
 
 
-def list_stored(url: str) -> Iterator[str]:
+def list_stored(url: str) -> Iterator[tuple[str, str]]:
     """Yield the addresses of all objects below a prefix, or that match a pattern, folder by folder.
+
+    With each comes a text that changes when the object does, as far as the store tells.  In a pattern, ``*``,
+    ``?`` and ``[...]`` stand for parts of one name, ``**`` for any folders.
 
     Raises
     ------
@@ -56,46 +60,77 @@ def list_stored(url: str) -> Iterator[str]:
     ConfigError
         If there is nothing of that name, or a package for this kind of store is missing.
     """
-    system, path = file_system(url)
+    system, _ = file_system(url)
     root = root_of(url)
     base = system._strip_protocol(root)
-
-    def address(name: str) -> str:
-        # Only what is below the root: the rest, a host or an account, is not in the names of all stores.
-        return f"{root}/{name.removeprefix(base).lstrip('/')}"
-
+    pattern = url.rstrip("/").removeprefix(root).lstrip("/")
     try:
         with _told(url):
-            if root != url.rstrip("/"):
-                yield from map(address, system.glob(path))
-                return
-            if not system.exists(path):
+            if not system.exists(base):
                 raise FileNotFoundError
-            if system.isfile(path):
-                yield url
+            if not pattern and system.isfile(base):
+                yield url, _stamp(system.info(base))
                 return
-            yield from map(address, _below(system, path))
+            # Of the names only what is below: the rest, a host or an account, is not in those of all stores.
+            for path, stamp in _below(system, base.rstrip("/") or base, _Pattern(pattern or "**")):
+                yield f"{root}/{path}", stamp
     except FileNotFoundError as err:
         raise ConfigError(f"'{url}' does not exist or holds nothing; check the address") from err
 
 
-def _below(system: Any, path: str) -> Iterator[str]:
-    """Yield what is below a folder.  fsspec's own walk leaves out folders it cannot list."""
-    waiting = [path.rstrip("/") or path]
+class _Pattern:
+    """Tells which paths below a folder are meant, and which folders may hold some."""
+
+    def __init__(self, text: str) -> None:
+        self._parts = [
+            None if part == "**" else re.compile(fnmatch.translate(part)) for part in text.split("/")
+        ]
+
+    def means(self, path: str) -> bool:
+        return self._fits(path.split("/"), self._parts, whole=True)
+
+    def enters(self, folder: str) -> bool:
+        return self._fits(folder.split("/"), self._parts, whole=False)
+
+    def _fits(self, names: list[str], parts: list[re.Pattern[str] | None], whole: bool) -> bool:
+        if not names:
+            return not any(parts) if whole else bool(parts)
+        if not parts:
+            return False
+        if parts[0] is None:  # no folder, or one and perhaps more
+            return self._fits(names, parts[1:], whole) or self._fits(names[1:], parts, whole)
+        return parts[0].fullmatch(names[0]) is not None and self._fits(names[1:], parts[1:], whole)
+
+
+def _below(system: Any, top: str, pattern: _Pattern) -> Iterator[tuple[str, str]]:
+    """Yield what is meant below a folder, by its path there, and its stamp.
+
+    fsspec's own walk and patterns leave out folders that cannot be listed.
+    """
+    waiting = [""]
     while waiting:
-        folder = waiting.pop()
+        at = waiting.pop()
+        folder = f"{top}/{at}".rstrip("/") or top
         try:
             found = system.ls(folder, detail=True)
         except FileNotFoundError:  # it was there a moment ago
             continue
         for entry in found:
             name = entry["name"].rstrip("/")
-            if name == folder:  # an object that stands for the folder
+            path = name.removeprefix(top).lstrip("/")
+            if path == at:  # an object that stands for the folder
                 continue
             if entry["type"] == "directory":
-                waiting.append(name)
-            else:
-                yield name
+                if pattern.enters(path):
+                    waiting.append(path)
+            elif pattern.means(path):
+                yield path, _stamp(entry)
+
+
+def _stamp(entry: Mapping[str, Any]) -> str:
+    """Return what changes when an object does, of what a store tells."""
+    told = (entry.get(name) for name in ("ETag", "etag", "LastModified", "last_modified", "updated", "mtime"))
+    return f"{entry.get('size')} {next(filter(None, told), '')}"
 
 
 def root_of(url: str) -> str:

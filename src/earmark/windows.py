@@ -82,15 +82,16 @@ def window_parts(
     margin = extractor.margin + -(-context // extractor.step)
     margin = max(margin, -int(-margin_s * extractor.sample_rate // hop))
     for piece in cut_pieces(signal.at(extractor.sample_rate), core * hop, margin * hop):
-        yield Part(piece, piece.core.start // hop, _runs(piece, extractor, context))
+        empty = piece.core.stop == 0  # an empty signal
+        features = None if empty else extractor(_filled(piece.samples, extractor))
+        yield Part(piece, piece.core.start // hop, _runs(piece, features, extractor, context))
 
 
-def _runs(piece: Piece, extractor: Extractor, context: int) -> Iterator[Run]:
-    if piece.core.stop == 0:  # an empty signal
+def _runs(piece: Piece, features: FloatArray | None, extractor: Extractor, context: int) -> Iterator[Run]:
+    if features is None:
         return
     hop = extractor.window_hop
     first = (piece.core.start - piece.start) // hop
-    features = extractor(_filled(piece.samples, extractor))
     end = (features.shape[1] - extractor.patch_length) // extractor.step + 1
     if not piece.last:
         end = first + (piece.core.stop - piece.core.start) // hop

@@ -14,13 +14,13 @@ from earmark.errors import ConfigError, EarmarkError
 FILE_NAME = "batch.sqlite"
 # Held by the run at work in the folder.
 LOCK_NAME = "batch.lock"
-_VERSION = 1
+_VERSION = 2
 _BUSY_S = 60.0
 _SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE items (
-    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, source BLOB NOT NULL, facts TEXT,
-    state TEXT NOT NULL DEFAULT 'pending', attempts INTEGER NOT NULL DEFAULT 0,
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, source BLOB NOT NULL, stamp TEXT,
+    facts TEXT, state TEXT NOT NULL DEFAULT 'pending', attempts INTEGER NOT NULL DEFAULT 0,
     duration REAL, shares TEXT, warnings TEXT, error TEXT, seconds REAL, ended REAL, shard INTEGER);
 CREATE INDEX by_state ON items (state);
 CREATE TABLE parts (

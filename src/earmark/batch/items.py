@@ -12,8 +12,9 @@ import os
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BufferedReader, RawIOBase, TextIOWrapper
@@ -34,6 +35,9 @@ _NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f%:*?"<>|\\]')
 _LONGEST_NAME = 200  # of bytes, so that a suffix still fits
 _TIMEOUT_S = 30
 
+# Told, in one line, of what is left out.
+Warn = Callable[[str], None]
+
 
 @dataclass(frozen=True)
 class Item:
@@ -48,14 +52,17 @@ class Item:
         What `open_audio` takes.
     facts : mapping of str to str
         Other columns of the table it comes from.
+    stamp : str or None
+        Changes when what is in the source does: size and date, or what a store says; None if nothing tells.
     """
 
     id: str
     source: str
     facts: Mapping[str, str] = field(default_factory=dict)
+    stamp: str | None = field(default=None, compare=False)
 
 
-def find_items(source: str) -> Iterator[Item]:
+def find_items(source: str, warn: Warn = lambda _: None) -> Iterator[Item]:
     """Yield the items that a source names.
 
     Parameters
@@ -64,6 +71,8 @@ def find_items(source: str) -> Iterator[Item]:
         A folder, searched through for recordings; a pattern; a recording; a prefix or a pattern in an object
         store; a list (.txt, .lst, .list, .m3u: a line each) or a table (.csv, .tsv: with a column ``source``,
         ``path``, ``file`` or ``url``, perhaps ``id``, and any others), here, in a store or on a web server.
+    warn : callable
+        Called for each folder below a folder that cannot be read, and is left out.
 
     Raises
     ------
@@ -85,9 +94,9 @@ def find_items(source: str) -> Iterator[Item]:
             "of object stores, s3://, gs:// or az:// and a prefix"
         )
     elif os.path.isdir(source):
-        found = _from_folder(source)
+        found = _from_folder(source, warn)
     elif os.path.exists(source):
-        found = iter([Item(os.path.basename(source), os.path.abspath(source))])
+        found = iter([_item(os.path.basename(source), os.path.abspath(source))])
     elif glob.has_magic(source):
         found = _from_pattern(source)
     else:
@@ -108,8 +117,10 @@ def result_path(item_id: str) -> PurePath:
     name that is too long is cut, with a checksum.
     """
     scheme, sign, rest = item_id.rpartition("://")
-    parts = [_safe_name(part) for part in rest.split("/")]
-    return PurePath(*([f"{_safe_name(scheme)}%"] if sign else []), *parts[:-1], f"{parts[-1]}.json")
+    *folders, name = (_safe_name(part) for part in rest.split("/"))
+    # A folder must not have the name of a result.
+    folders = [re.sub(r"\.(json)$", r"%2E\1", folder, flags=re.IGNORECASE) for folder in folders]
+    return PurePath(*([f"{_safe_name(scheme)}%"] if sign else []), *folders, f"{name}.json")
 
 
 def _safe_name(name: str) -> str:
@@ -123,7 +134,7 @@ def _safe_name(name: str) -> str:
     return safe or "%"
 
 
-def _from_folder(folder: str) -> Iterator[Item]:
+def _from_folder(folder: str, warn: Warn) -> Iterator[Item]:
     """Walk through a folder without ever holding a list of what is in it."""
     root = os.path.abspath(folder)
     waiting = [root]
@@ -137,11 +148,12 @@ def _from_folder(folder: str) -> Iterator[Item]:
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
                     elif is_recording(entry.name):
-                        yield Item(_relative(entry.path, root), entry.path)
+                        yield _item(_relative(entry.path, root), entry.path)
         except OSError as err:
-            raise ConfigError(
-                f"folder '{at}' cannot be read ({err.strerror}); change its permissions"
-            ) from err
+            problem = f"folder '{at}' cannot be read ({err.strerror}); change its permissions"
+            if at == root:
+                raise ConfigError(problem) from err
+            warn(problem)
 
 
 def _from_pattern(pattern: str) -> Iterator[Item]:
@@ -152,15 +164,16 @@ def _from_pattern(pattern: str) -> Iterator[Item]:
     for match in glob.iglob(pattern, recursive=True):
         if (explicit or is_recording(match)) and not os.path.isdir(match):
             path = os.path.abspath(match)
-            yield Item(_relative(path, root), path)
+            yield _item(_relative(path, root), path)
 
 
 def _from_store(url: str) -> Iterator[Item]:
     root = f"{root_of(url)}/"
-    for address in list_stored(url):
+    for address, stamp in list_stored(url):
         if is_recording(address):
             # A prefix that is itself an object has no path below it.
-            yield Item(address.removeprefix(root) if address.startswith(root) else _name(address), address)
+            name = address.removeprefix(root) if address.startswith(root) else _name(address)
+            yield Item(name, address, stamp=stamp)
 
 
 def _from_list(source: str) -> Iterator[Item]:
@@ -168,7 +181,7 @@ def _from_list(source: str) -> Iterator[Item]:
         for line in lines:
             text = line.strip()
             if text and not text.startswith("#"):
-                yield Item(text.lstrip("/"), _resolved(text, source))
+                yield _item(text.lstrip("/"), _resolved(text, source))
 
 
 def _from_table(source: str, delimiter: str) -> Iterator[Item]:
@@ -180,6 +193,10 @@ def _from_table(source: str, delimiter: str) -> Iterator[Item]:
             raise ConfigError(
                 f"table '{source}' has the columns {', '.join(header) or 'none'}; "
                 f"its first line must name one {', '.join(_SOURCE_COLUMNS[:-1])} or {_SOURCE_COLUMNS[-1]}"
+            )
+        if twice := [name for name, count in Counter(header).items() if count > 1]:
+            raise ConfigError(
+                f"table '{source}' has several columns '{twice[0]}'; give each a name of its own"
             )
         for row in rows:
             if not row:
@@ -194,7 +211,16 @@ def _from_table(source: str, delimiter: str) -> Iterator[Item]:
             name = values.pop("id", "") or given.lstrip("/")
             if not given:
                 raise ConfigError(f"table '{source}', line {rows.line_num}: '{column}' is empty; fill it in")
-            yield Item(name, _resolved(given, source), values)
+            yield _item(name, _resolved(given, source), values)
+
+
+def _item(name: str, source: str, facts: Mapping[str, str] | None = None) -> Item:
+    stamp = None
+    if not is_url(source):
+        with suppress(OSError, ValueError):  # whoever opens it will tell
+            found = os.stat(source)
+            stamp = f"{found.st_size} {found.st_mtime_ns}"
+    return Item(name, source, facts or {}, stamp)
 
 
 @contextmanager

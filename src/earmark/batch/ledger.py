@@ -56,20 +56,33 @@ class Ledger(LedgerReader):
         """Keep a fact."""
         self._change("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value)))
 
-    def add(self, items: Iterable[Item]) -> int:
-        """Add items; one that is there already stays as it is.  Return how many were new.
+    def add(self, items: Iterable[Item], redo: bool = True) -> int:
+        """Add items; one that is there already stays as it is, unless its source has changed.
+
+        Parameters
+        ----------
+        items : iterable of Item
+        redo : bool
+            Whether one that is done is to be done again when its source has changed; one that failed always
+            is.
+
+        Returns
+        -------
+        int
+            Items that were done, or had failed, and have changed since; without `redo`, those that were done.
 
         Raises
         ------
         ConfigError
             If an id stands for two recordings.
         """
-        waiting, new = iter(items), 0
+        waiting, n_changed = iter(items), 0
         while chunk := list(islice(waiting, _CHUNK)):
             rows = [
                 (
                     item.id,
                     os.fsencode(item.source),
+                    item.stamp,
                     json.dumps(item.facts, ensure_ascii=False) if item.facts else None,
                 )
                 for item in chunk
@@ -77,22 +90,38 @@ class Ledger(LedgerReader):
             with told(self.path), transaction(self._connection):
                 before = self._connection.total_changes
                 self._connection.executemany(
-                    "INSERT INTO items (id, source, facts) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING", rows
+                    "INSERT INTO items (id, source, stamp, facts) VALUES (?, ?, ?, ?) "
+                    "ON CONFLICT (id) DO NOTHING",
+                    rows,
                 )
-                added = self._connection.total_changes - before
-                if added < len(rows):
-                    self._refuse_others(rows)
-            new += added
-        return new
+                if self._connection.total_changes - before < len(rows):
+                    n_changed += sum(self._has_changed(*row[:3], redo) for row in rows)
+        return n_changed
 
-    def _refuse_others(self, rows: Iterable[tuple[str, bytes, str | None]]) -> None:
-        for name, source, _ in rows:
-            (known,) = self._connection.execute("SELECT source FROM items WHERE id = ?", (name,)).fetchone()
-            if known != source:
-                raise ConfigError(
-                    f"the id '{name}' stands for '{os.fsdecode(known)}' and for '{os.fsdecode(source)}'; "
-                    "give each recording an id of its own, or write to another folder"
-                )
+    def _has_changed(self, name: str, source: bytes, stamp: str | None, redo: bool) -> bool:
+        """Tell whether an item that was finished has changed; then it is pending again, if it is to be."""
+        number, known, before, state = self._connection.execute(
+            "SELECT number, source, stamp, state FROM items WHERE id = ?", (name,)
+        ).fetchone()
+        if known != source:
+            raise ConfigError(
+                f"the id '{name}' stands for '{os.fsdecode(known)}' and for '{os.fsdecode(source)}'; "
+                "give each recording an id of its own, or write to another folder"
+            )
+        if stamp is None or stamp == before:
+            return False
+        if before is not None and state == "done" and not redo:
+            return True
+        self._connection.execute("UPDATE items SET stamp = ? WHERE number = ?", (stamp, number))
+        if before is None:
+            return False
+        self._connection.execute(
+            "UPDATE items SET state = 'pending', attempts = 0, duration = NULL, shares = NULL, "
+            "warnings = NULL, error = NULL, seconds = NULL, ended = NULL WHERE number = ?",
+            (number,),
+        )
+        self._connection.execute("DELETE FROM parts WHERE item = ?", (number,))
+        return redo and state in ("done", "failed")
 
     def settle(self, task: Task, outcome: Outcome) -> None:
         """Write down how a task went; what it wrote must be on disk."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ def write_manifest(ledger: LedgerReader, plan: Plan, folder: Path) -> Path:
     """Write how all recordings of a batch stand; return the file.
 
     Columns of seconds have the names of what was heard (``speech``, ``music``, ``both``, ``neither``, other
-    labels), those of shares (0 to 1) end in ``_share``; the table the batch came from adds its own.
+    labels), those of shares (0 to 1) end in ``_share``; the table the batch came from adds its own, with
+    ``table_`` before a name that is taken.
 
     Raises
     ------
@@ -30,14 +32,27 @@ def write_manifest(ledger: LedgerReader, plan: Plan, folder: Path) -> Path:
     """
     labels, own = ledger.names("shares"), ledger.names("facts")
     shares = [f"{label}_share" for label in labels]
-    names = list(dict.fromkeys([*_FIRST, *labels, *shares, *_LAST, *own]))
+    names = [*_FIRST, *labels, *shares, *_LAST]
+    columns = _free_names(own, names)
     path = folder / FILE_NAME
     with atomic_write(path) as file:
-        writer = csv.DictWriter(file, names, lineterminator="\n")
+        writer = csv.DictWriter(file, [*names, *columns.values()], lineterminator="\n")
         writer.writeheader()
         for row in ledger.rows():
-            writer.writerow(_line(row, plan))
+            facts = {columns[name]: value for name, value in row["facts"].items()}
+            writer.writerow({**_line(row, plan), **facts})
     return path
+
+
+def _free_names(own: Sequence[str], taken: Sequence[str]) -> dict[str, str]:
+    """Return what the columns of a table are called beside those that are taken."""
+    found: dict[str, str] = {}
+    for name in own:
+        free = name
+        while free in taken or (free != name and free in own):
+            free = f"table_{free}"
+        found[name] = free
+    return found
 
 
 def _line(row: dict[str, Any], plan: Plan) -> dict[str, Any]:
@@ -49,7 +64,6 @@ def _line(row: dict[str, Any], plan: Plan) -> dict[str, Any]:
     elif row["shard"] is not None:
         result = f"results/part-{row['shard']:06d}.parquet"
     return {
-        **row["facts"],
         "id": row["id"],
         # Names need not be valid text.
         "source": row["source"].encode("utf-8", "backslashreplace").decode(),

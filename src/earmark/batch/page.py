@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 
 from earmark.batch.report import Report, Sums
@@ -27,26 +28,45 @@ _WIDTH, _HEIGHT, _BAR = 960, 220, 18
 _MOST_ROWS = 1000  # of a table; the CSV file has all
 
 
+@dataclass(frozen=True)
+class _Unit:
+    """What times are told in, on all of a page."""
+
+    name: str
+    sign: str
+    seconds: float
+
+    def number(self, seconds: float, digits: int = 2) -> str:
+        return f"{seconds / self.seconds:,.{digits}f}"
+
+    def text(self, seconds: float, digits: int = 2) -> str:
+        return f"{self.number(seconds, digits)} {self.sign}"
+
+
+_UNITS = (_Unit("hours", "h", 3600.0), _Unit("minutes", "min", 60.0), _Unit("seconds", "s", 1.0))
+
+
 def make_page(report: Report, title: str) -> str:
     """Return the report as HTML."""
     total = report.total
+    unit = next((unit for unit in _UNITS if total.duration >= unit.seconds), _UNITS[0])
     stacks = {"both", "neither", "speech", "music"} <= set(report.labels)
     body = [
         f"<h1>{escape(title)}</h1>",
-        f"<p>{total.done:,} recordings, {total.duration / 3600:,.1f} hours"
+        f"<p>{total.done:,} recordings, {unit.number(total.duration, 1)} {unit.name}"
         + (f"; {total.failed:,} failed" if total.failed else "")
         + (f"; {total.open:,} are not done yet" if total.open else "")
         + "</p>",
-        _table("", {"all": total}, report.labels),
+        _table("", {"all": total}, report.labels, unit),
     ]
     if stacks and report.groups:  # the key of the charts
         keys = "".join(f'<span style="background:{ink}"></span>{name}' for name, ink in _PARTS.items())
-        body.append(f'<p class="key dim">Hours:{keys}</p>')
+        body.append(f'<p class="key dim">{unit.name.title()}:{keys}</p>')
     for key, sums in report.groups.items():
         body.append(f"<h2>By {escape(key)}</h2>")
         if stacks and total.duration:
-            body.append(_columns(sums) if key == "day" else _bars(sums))
-        body.append(_table(key, sums, report.labels))
+            body.append(_columns(sums, unit) if key == "day" else _bars(sums, unit))
+        body.append(_table(key, sums, report.labels, unit))
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>\n"
@@ -62,7 +82,7 @@ def parts_of(sums: Sums) -> dict[str, float]:
     return dict(zip(_PARTS, (max(0.0, value) for value in values), strict=True))
 
 
-def _columns(groups: Mapping[str, Sums]) -> str:
+def _columns(groups: Mapping[str, Sums], unit: _Unit) -> str:
     """Draw a column for each value, as for days."""
     most = max(sum(parts_of(sums).values()) for sums in groups.values()) or 1.0
     step = min(40.0, _WIDTH / len(groups))
@@ -72,17 +92,18 @@ def _columns(groups: Mapping[str, Sums]) -> str:
         for name, seconds in parts_of(sums).items():
             height = seconds / most * (_HEIGHT - 15)
             y -= height
-            drawn.append(_rectangle(i * step, y, max(0.5, step - 1), height, value, name, seconds))
+            told = f"{value}: {name} {unit.text(seconds)}"
+            drawn.append(_rectangle(i * step, y, max(0.5, step - 1), height, name, told))
     # As many dates as have room.
     every = max(1, -(-len(groups) // int(_WIDTH / 75)))
     for i, value in enumerate(groups):
         if i % max(every, int(-(-75 // step))) == 0:
             drawn.append(f'<text x="{i * step:.1f}" y="{_HEIGHT + 14}">{escape(value)}</text>')
-    drawn.append(f'<text x="0" y="10">{most / 3600:,.1f} h</text>')
+    drawn.append(f'<text x="0" y="10">{unit.text(most, 1)}</text>')
     return _svg(_WIDTH + 60, _HEIGHT + 20, drawn)
 
 
-def _bars(groups: Mapping[str, Sums]) -> str:
+def _bars(groups: Mapping[str, Sums], unit: _Unit) -> str:
     """Draw a bar for each value, the longest first."""
     ordered = sorted(groups.items(), key=lambda pair: -pair[1].duration)[:40]
     most = max(sum(parts_of(sums).values()) for _, sums in ordered) or 1.0
@@ -93,17 +114,18 @@ def _bars(groups: Mapping[str, Sums]) -> str:
         drawn.append(f'<text x="194" y="{y + 13}" text-anchor="end">{escape(shown)}</text>')
         for name, seconds in parts_of(sums).items():
             width = seconds / most * (_WIDTH - 200)
-            drawn.append(_rectangle(x, y, width, _BAR, value, name, seconds))
+            told = f"{value}: {name} {unit.text(seconds)}"
+            drawn.append(_rectangle(x, y, width, _BAR, name, told))
             x += width
     return _svg(_WIDTH, len(ordered) * (_BAR + 4), drawn)
 
 
-def _rectangle(x: float, y: float, width: float, height: float, value: str, name: str, seconds: float) -> str:
-    if not seconds:
+def _rectangle(x: float, y: float, width: float, height: float, name: str, told: str) -> str:
+    if not width or not height:
         return ""
     return (
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{_PARTS[name]}">'
-        f"<title>{escape(value)}: {name} {seconds / 3600:.2f} h</title></rect>"
+        f"<title>{escape(told)}</title></rect>"
     )
 
 
@@ -112,13 +134,13 @@ def _svg(width: int, height: int, drawn: Iterable[str]) -> str:
     return f'<svg role="img" viewBox="0 0 {width} {height}" width="100%">{inner}</svg>'
 
 
-def _table(key: str, groups: Mapping[str, Sums], labels: Sequence[str]) -> str:
-    names = [key, "recordings", "failed", "hours", *(f"{label}, h" for label in labels)]
+def _table(key: str, groups: Mapping[str, Sums], labels: Sequence[str], unit: _Unit) -> str:
+    names = [key, "recordings", "failed", unit.name, *(f"{label}, {unit.sign}" for label in labels)]
     head = "".join(f"<th{' class=n' * (i > 0)}>{escape(name)}</th>" for i, name in enumerate(names))
     lines = [f"<tr>{head}</tr>"]
     for value, sums in list(groups.items())[:_MOST_ROWS]:
-        numbers = [f"{sums.done:,}", f"{sums.failed:,}", f"{sums.duration / 3600:,.2f}"]
-        numbers += [f"{sums.seconds.get(label, 0.0) / 3600:,.2f}" for label in labels]
+        numbers = [f"{sums.done:,}", f"{sums.failed:,}", unit.number(sums.duration)]
+        numbers += [unit.number(sums.seconds.get(label, 0.0)) for label in labels]
         cells = "".join(f"<td class=n>{number}</td>" for number in numbers)
         lines.append(f"<tr><td>{escape(value)}</td>{cells}</tr>")
     if len(groups) > _MOST_ROWS:

@@ -58,7 +58,7 @@ def _done(detector: Detector, plan: Plan, task: Task, progress: Progress) -> Out
         return Outcome()
     if plan.split_s is not None and (n_parts := count_parts(detector, plan.split_s, task.source)) > 1:
         return Outcome(n_parts=n_parts)
-    return _kept(detector, plan, task, detector.detect(task.source, progress=progress))
+    return _kept(detector, plan, task, detector.detect(task.source, progress=progress, threaded=False))
 
 
 def _kept(detector: Detector, plan: Plan, task: Task, timeline: Timeline) -> Outcome:

@@ -79,7 +79,7 @@ class Report:
     labels: tuple[str, ...]
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """Yield a line for the whole and for each group, hours with three digits."""
+        """Yield a line for the whole and for each group, hours to a hundredth of a second."""
         yield self._line("all", "", self.total)
         for key, sums in self.groups.items():
             for value, part in sums.items():
@@ -92,8 +92,8 @@ class Report:
             "recordings": sums.done,
             "failed": sums.failed,
             "not_done": sums.open,
-            "hours": round(sums.duration / 3600, 3),
-            **{f"{label}_hours": round(sums.seconds.get(label, 0.0) / 3600, 3) for label in self.labels},
+            "hours": round(sums.duration / 3600, 6),
+            **{f"{label}_hours": round(sums.seconds.get(label, 0.0) / 3600, 6) for label in self.labels},
         }
 
 

@@ -9,6 +9,7 @@ from contextlib import closing, suppress
 from functools import partial
 
 from earmark.batch.engines import Engine
+from earmark.batch.items import result_path
 from earmark.batch.ledger import Ledger
 from earmark.batch.parts import parts_folder
 from earmark.batch.plan import Plan
@@ -97,6 +98,9 @@ def run_batch(
 
 def _settle(ledger: Ledger, plan: Plan, task: Task, outcome: Outcome) -> None:
     ledger.settle(task, outcome)
+    if outcome.error is not None and plan.results == "json":  # a recording that had a result, and was changed
+        with suppress(OSError):
+            (plan.results_folder / result_path(task.id)).unlink()
     if task.joins or (task.part is not None and outcome.error is not None):
         shutil.rmtree(parts_folder(plan.parts_folder, task.number), ignore_errors=True)
 

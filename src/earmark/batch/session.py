@@ -29,6 +29,12 @@ class Teller(Protocol):
     def listing(self, n_items: int) -> None:
         """So many items were found so far."""
 
+    def left_out(self, problem: str) -> None:
+        """Something is not done, which nothing in the ledger tells."""
+
+    def changed(self, n_items: int) -> None:
+        """So many items that were finished have changed since, and are done again."""
+
     def begin(self, counts: Mapping[str, int]) -> None:
         """The work begins, with so many items in each state."""
 
@@ -63,7 +69,8 @@ def begin_batch(
     running: Running,
     teller: Teller,
 ) -> None:
-    """Begin a batch, or go on with it: items that are new in the source are added.
+    """Begin a batch, or go on with it: items that are new in the source are added, those that have changed
+    since they were done are done again.
 
     Parameters
     ----------
@@ -94,7 +101,9 @@ def begin_batch(
         begun = Plan.from_facts(folder, ledger.facts()["plan"])
         check_same(plan, begun)
         ledger.note("plan", plan.to_facts())  # the same model may have another path by now
-        ledger.add(_counted(find_items(source), teller))
+        items = _counted(find_items(source, teller.left_out), teller)
+        if n_changed := ledger.add(items, redo=plan.results != "parquet"):
+            _tell_changed(n_changed, plan, teller)
         ledger.note("listed", True)
         _run(ledger, plan, running, teller)
 
@@ -128,6 +137,16 @@ def _run(ledger: Ledger, plan: Plan, running: Running, teller: Teller) -> None:
             write_manifest(ledger, plan, Path(plan.folder))
         raise
     write_manifest(ledger, plan, Path(plan.folder))
+
+
+def _tell_changed(n_changed: int, plan: Plan, teller: Teller) -> None:
+    if plan.results != "parquet":
+        teller.changed(n_changed)
+        return
+    teller.left_out(
+        f"{n_changed} recordings have changed since they were done; what is in shards stays as it is: "
+        "begin another batch, in another folder, to have them done again"
+    )
 
 
 def _counted(items: Iterator[Item], teller: Teller) -> Iterator[Item]:

@@ -11,13 +11,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from earmark.batch.plan import RESULTS
 from earmark.bench import signals
 from earmark.bench.kills import kill_batch
+from earmark.bench.processes import run_python
 from earmark.bench.report import Figure, Goal
-from earmark.bench.speed import run_python
 from earmark.errors import ConfigError
 
 _FILE_S = 60
+_CLIP_S, _CLIPS = 2, 300
 
 
 def measure_batch(
@@ -80,6 +82,11 @@ def measure_batch(
                 runs[kind].append(_run(folder, "minutes", model, jobs))
         figures += _speed(f"{files} recordings of a minute", runs)
         details["runs"] = runs
+        details["clips"] = _clips(folder, model, repeats, tell)
+        figures += [
+            Figure(f"{_CLIPS} clips of {_CLIP_S} s, one worker", f"results as {kind}", 1 / wall_s, "files/s")
+            for kind, wall_s in details["clips"].items()
+        ]
         if hours:
             tell(f"a recording of {hours:g} h")
             (folder / "long").mkdir()
@@ -117,7 +124,22 @@ def _speed(group: str, runs: dict[str, list[dict[str, float]]]) -> list[Figure]:
     ]
 
 
-def _run(folder: Path, source: str, model: str, jobs: int) -> dict[str, float]:
+def _clips(folder: Path, model: str, repeats: int, tell: Callable[[str], None]) -> dict[str, float]:
+    """Return the wall seconds of a clip, by the kind of results."""
+    clip = signals.encode(folder / "clip.wav", signals.FORMATS[0], signals.material(_CLIP_S))
+    (folder / "clips").mkdir()
+    for i in range(_CLIPS):
+        shutil.copy(clip, folder / "clips" / f"{i:05d}.wav")
+    taken: dict[str, list[float]] = {kind: [] for kind in RESULTS}
+    for _ in range(repeats):
+        for kind, walls in taken.items():
+            tell(f"{_CLIPS} clips: {kind}")
+            found = _run(folder, "clips", model, 1, kind)
+            walls.append(found["wall_s"] / found["n"])
+    return {kind: median(walls) for kind, walls in taken.items()}
+
+
+def _run(folder: Path, source: str, model: str, jobs: int, results: str = "json") -> dict[str, float]:
     shutil.rmtree(folder / "out", ignore_errors=True)
     arguments = [
         "-m",
@@ -126,6 +148,7 @@ def _run(folder: Path, source: str, model: str, jobs: int) -> dict[str, float]:
         str(folder / "out"),
         model,
         str(jobs),
+        results,
     ]
     found: dict[str, float] = json.loads(run_python(arguments))
     return found

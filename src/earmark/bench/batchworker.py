@@ -1,4 +1,4 @@
-"""A batch, or its bare work, in a process of its own: ``-m earmark.bench.batchworker IN OUT MODEL JOBS``.
+"""A batch, or its bare work, in a process: ``-m earmark.bench.batchworker IN OUT MODEL JOBS KIND``.
 
 With 0 jobs, the recordings are detected in a loop, without workers, ledger or results: the work a batch adds
 to.  Writes one line of JSON: recordings done, seconds of audio, seconds from the first that was done to the
@@ -36,6 +36,12 @@ class _Watch:
         self._began = self._ended = self._cpu = 0.0
 
     def listing(self, n_items: int) -> None:
+        """See `Teller`."""
+
+    def left_out(self, problem: str) -> None:
+        """See `Teller`."""
+
+    def changed(self, n_items: int) -> None:
         """See `Teller`."""
 
     def begin(self, counts: Mapping[str, int]) -> None:
@@ -84,22 +90,22 @@ def _note(folder: Path, cpu_s: float) -> None:
         os.replace(path, folder / f"{name}-{os.getpid()}")
 
 
-def main(source: str, out: str, model: str, jobs: int) -> None:
-    """Do the recordings of a folder."""
+def main(source: str, out: str, model: str, jobs: int, results: str) -> None:
+    """Do the recordings of a folder; `results` is the kind of the batch's."""
     folder = Path(out).parent
     for path in (*folder.glob("peak-*"), *folder.glob("cpu-*")):
         path.unlink()
     watch = _Watch(folder, max(1, jobs))
     if jobs:
         running = Running(LocalEngine(jobs), make=_measured)
-        begin_batch(source, Path(out), model, {}, "json", None, running, watch)
+        begin_batch(source, Path(out), model, {}, results, None, running, watch)
     else:
         detector = Detector(model)
         for item in find_items(source):
-            watch.done(None, Outcome(duration=detector.detect(item.source).duration))
+            watch.done(None, Outcome(duration=detector.detect(item.source, threaded=False).duration))
         _note(folder, 0.0)
     sys.stdout.write(json.dumps(watch.result()) + "\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5])

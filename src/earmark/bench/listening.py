@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from earmark.audio import read_audio
 from earmark.bench import signals
+from earmark.bench.processes import run_python
 from earmark.bench.report import Figure
-from earmark.bench.speed import run_python
 from earmark.detector import Detector
 from earmark.errors import ConfigError
 from earmark.mixdown import to_float

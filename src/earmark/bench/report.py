@@ -108,6 +108,22 @@ def figures_table(title: str, figures: Sequence[Figure]) -> Table:
     return table
 
 
+def groups_table(title: str, figures: Sequence[Figure]) -> Table:
+    """Lay figures out with a group a row, its figures beside each other."""
+    names = list(dict.fromkeys(figure.name for figure in figures))
+    units = {figure.name: figure.unit for figure in figures}
+    groups: dict[str, dict[str, str]] = {}
+    for figure in figures:
+        groups.setdefault(figure.group, {})[figure.name] = _number(figure.value, "")
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.HORIZONTALS)
+    table.add_column("")
+    for name in names:
+        table.add_column(f"{name}\n{units[name]}".rstrip(), justify="right")
+    for group, texts in groups.items():
+        table.add_row(group, *(texts.get(name, "") for name in names))
+    return table
+
+
 def describe_model(name_or_path: str) -> dict[str, str]:
     """Return a model's name and version by its card, and the SHA-256 of its file.
 

@@ -179,6 +179,12 @@ class _Silent:
     def listing(self, n_items: int) -> None:
         self._tell(f"{n_items:,} items listed")
 
+    def left_out(self, problem: str) -> None:
+        """See `Teller`."""
+
+    def changed(self, n_items: int) -> None:
+        """See `Teller`."""
+
     def begin(self, counts: Mapping[str, int]) -> None: ...
 
     def done(self, task: Task, outcome: Outcome) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -13,6 +15,8 @@ import soxr
 FloatArray = npt.NDArray[np.float32]
 
 _RATE = 44_100
+# Of moving pictures: of so many, one is a whole one.
+_WIDTH, _HEIGHT, _PER_SECOND = 320, 180, 25
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class Format:
         Hz, and 1 or 2.
     bit_rate : int or None
         Bits per second; None for lossless.
+    pictures : bool
+        Whether moving pictures come with it.
     """
 
     name: str
@@ -35,6 +41,7 @@ class Format:
     sample_rate: int
     channels: int
     bit_rate: int | None = None
+    pictures: bool = False
 
 
 FORMATS = (
@@ -43,6 +50,7 @@ FORMATS = (
     Format("AAC 44.1 kHz stereo 128k", ".m4a", "aac", 44_100, 2, 128_000),
     Format("Opus 48 kHz stereo 96k", ".opus", "libopus", 48_000, 2, 96_000),
     Format("FLAC 44.1 kHz stereo", ".flac", "flac", 44_100, 2),
+    Format("video, AAC 44.1 kHz stereo 128k", ".mp4", "aac", 44_100, 2, 128_000, pictures=True),
 )
 MP3 = FORMATS[1]
 
@@ -76,13 +84,47 @@ def encode(path: Path, kind: Format, sound: FloatArray, times: int = 1) -> Path:
         stream = container.add_stream(kind.codec, rate=kind.sample_rate, layout=layout)
         if kind.bit_rate:
             stream.bit_rate = kind.bit_rate
+        film = _Film(container) if kind.pictures else None
         for i in range(times):
             frame = av.AudioFrame.from_ndarray(block, format="fltp", layout=layout)
             frame.sample_rate = kind.sample_rate
             frame.pts = i * block.shape[1]
             container.mux(stream.encode(frame))
+            if film is not None:
+                film.show_until((i + 1) * block.shape[1] / kind.sample_rate)
         container.mux(stream.encode(None))
     return path
+
+
+class _Film:
+    """A second of moving pictures, over and over, in a container open for writing."""
+
+    def __init__(self, container: av.container.OutputContainer) -> None:
+        self._container = container
+        self._stream = container.add_stream("mpeg4", rate=_PER_SECOND)
+        self._stream.width, self._stream.height, self._stream.pix_fmt = _WIDTH, _HEIGHT, "yuv420p"
+        self._stream.codec_context.gop_size = _PER_SECOND
+        self._n_shown = 0
+        rng = np.random.default_rng(0)
+        scene = rng.integers(0, 255, (_HEIGHT // 4, _WIDTH // 4, 3), np.uint8).repeat(4, 0).repeat(4, 1)
+        packets: list[Any] = []
+        for i in range(_PER_SECOND):
+            frame = av.VideoFrame.from_ndarray(np.roll(scene, 2 * i, axis=1), format="rgb24")
+            frame.pts, frame.time_base = i, Fraction(1, _PER_SECOND)
+            packets += self._stream.encode(frame)
+        packets += self._stream.encode(None)
+        self._pictures = [(bytes(packet), packet.is_keyframe) for packet in packets]
+
+    def show_until(self, seconds: float) -> None:
+        """Write pictures up to a time."""
+        while self._n_shown < seconds * _PER_SECOND:
+            data, is_key = self._pictures[self._n_shown % len(self._pictures)]
+            packet = av.Packet(data)
+            packet.stream, packet.time_base = self._stream, Fraction(1, _PER_SECOND)
+            packet.pts = packet.dts = self._n_shown
+            packet.is_keyframe = is_key
+            self._container.mux(packet)
+            self._n_shown += 1
 
 
 def join(path: Path, piece: Path, times: int) -> Path:

@@ -14,7 +14,7 @@ from earmark.batch.manifest import FILE_NAME
 from earmark.batch.task import Outcome, Task
 from earmark.terminal import clock, make_console, print_error, print_warning
 
-# Failures told one by one; all are in the manifest.
+# So many failures, warnings and things left out are told one by one; the first two are all in the manifest.
 _MOST_TOLD = 20
 _REFRESH_S = 0.5
 
@@ -39,7 +39,8 @@ class Display:
         self._console = make_console(color=color)
         self._status = make_console(sys.stderr, color=color).status("")
         self._counts: dict[str, int] = {}
-        self._done = self._failed = self._left = 0
+        self._done = self._failed = self._left = self._changed = 0
+        self._warned = self._left_out = 0
         self._audio = 0.0
         self._began = self._shown = time.monotonic()
 
@@ -58,17 +59,35 @@ class Display:
         failed = self._counts.get("failed", 0) + self._failed
         if not self._quiet:
             self._console.print(self._last_line(failed), soft_wrap=True)
+        if self._warned > _MOST_TOLD:
+            print_warning(
+                f"there are warnings about {self._warned} recordings; see '{self._folder}/{FILE_NAME}'",
+                color=self._color,
+            )
+        if self._left_out > _MOST_TOLD:
+            print_error(f"{self._left_out} folders are left out in all", color=self._color)
         if failed:
             print_error(
                 f"{failed} of {sum(self._counts.values())} recordings failed; see "
                 f"'{self._folder}/{FILE_NAME}', then: earmark batch retry {self._folder}",
                 color=self._color,
             )
+        if failed or self._left_out:
             raise typer.Exit(1)
 
     def listing(self, n_items: int) -> None:
         """See `Teller`."""
         self._show(f"{n_items:,} recordings found")
+
+    def left_out(self, problem: str) -> None:
+        """See `Teller`."""
+        self._left_out += 1
+        if self._left_out <= _MOST_TOLD:
+            print_error(problem, color=self._color)
+
+    def changed(self, n_items: int) -> None:
+        """See `Teller`."""
+        self._changed = n_items
 
     def begin(self, counts: Mapping[str, int]) -> None:
         """See `Teller`."""
@@ -78,7 +97,8 @@ class Display:
 
     def done(self, task: Task, outcome: Outcome) -> None:
         """See `Teller`."""
-        for warning in outcome.warnings if self._failed < _MOST_TOLD else ():
+        self._warned += bool(outcome.warnings)
+        for warning in outcome.warnings if self._warned <= _MOST_TOLD else ():
             print_warning(f"{task.id}: {warning}", color=self._color)
         if outcome.error is None:
             self._done += 1
@@ -112,4 +132,5 @@ class Display:
         text = f"{self._done:,} recordings, {clock(self._audio, hours=True)} of audio in {clock(elapsed)}"
         if self._audio:
             text += f" ({self._audio / max(elapsed, 1e-3):.0f}x real time)"
-        return text + (f"; {before:,} were done before" if before else "")
+        text += f"; {before:,} were done before" if before else ""
+        return text + (f"; {self._changed:,} have changed and were done again" if self._changed else "")

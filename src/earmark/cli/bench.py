@@ -113,23 +113,47 @@ def speed(
         float, typer.Option("--hours", help="Long recording for the peak memory; 0 leaves it out.")
     ] = 4.0,
     repeats: Annotated[int, typer.Option("--repeats", help="Runs to take the fastest of.")] = 3,
+    tool: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tool",
+            metavar="NAME",
+            help="Other tool to measure beside: webrtcvad, silero-vad, inaSpeechSegmenter or pyannote.audio; "
+            "may be repeated. Default: all that are installed.",
+        ),
+    ] = None,
     model: ModelName = "detector",
     goals: GoalsFile = None,
     out: Out = None,
 ) -> None:
-    """Measure processor time per hour of audio, peak memory and the start, with one thread."""
+    """Measure processor time and speed by format, on one core and on two, memory and the start."""
     from earmark.bench.goals import read_goals
-    from earmark.bench.report import describe_model
+    from earmark.bench.report import describe_model, figures_table, groups_table
     from earmark.bench.speed import measure_speed
+    from earmark.bench.tools import check_tools
+    from earmark.terminal import make_console, print_warning
 
     bounds = read_goals(goals) if goals else {}
+    tools = check_tools(tool)
     config = {"files": [f.name for f in files or ()], "minutes": minutes, "hours": hours, "repeats": repeats}
-    config["model"] = describe_model(model)
+    config |= {"tools": tools, "model": describe_model(model)}
     with status() as tell:
         figures, details = measure_speed(
-            [str(f) for f in files or ()], model, minutes=minutes, hours=hours, repeats=repeats, on_step=tell
+            [str(f) for f in files or ()],
+            model,
+            minutes=minutes,
+            hours=hours,
+            repeats=repeats,
+            tools=tools,
+            on_step=tell,
         )
-    finish("speed", config, figures, details, bounds, out)
+    with_speed = {figure.group for figure in figures if figure.name == "speed"}
+    console = make_console()
+    console.print(groups_table("earmark bench speed", [f for f in figures if f.group in with_speed]))
+    console.print(figures_table("and", [f for f in figures if f.group not in with_speed]))
+    for name, why in details["failures"].items():
+        print_warning(f"{name} cannot be measured: {why}")
+    finish("speed", config, figures, details, bounds, out, show=bool(bounds))
 
 
 @app.command()

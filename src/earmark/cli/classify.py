@@ -98,8 +98,8 @@ def classify(
     # Imported late: they bring in numpy, the decoder and the network.
     from earmark.classifyjobs import ClassifyJob
     from earmark.cli.running import end
+    from earmark.cores import usable_cores
     from earmark.inputs import expand
-    from earmark.pool import usable_cores
     from earmark.terminal import print_error
 
     classifier = _load(model)

@@ -67,11 +67,11 @@ def embed(
     suffix = _suffix(output, format)
     # Imported late: they bring in numpy, the decoder and the network.
     from earmark.cli.running import end
+    from earmark.cores import usable_cores
     from earmark.embedding import Embedder
     from earmark.embedjobs import EmbedSettings
     from earmark.inputs import expand
     from earmark.modelfile import DEFAULT_EMBEDDER
-    from earmark.pool import usable_cores
     from earmark.terminal import print_error
 
     if suffix == ".parquet":

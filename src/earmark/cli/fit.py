@@ -113,9 +113,9 @@ def fit(
         raise ConfigError(f"--report {report}: that is a file; give a folder")
     # Imported late: they bring in torch.
     from earmark.cli.places import make_folders
+    from earmark.cores import usable_cores
     from earmark.embedjobs import EmbedSettings
     from earmark.modelfile import DEFAULT_EMBEDDER
-    from earmark.pool import usable_cores
     from earmark.terminal import print_warning
     from earmark.train.crops.config import CropConfig
     from earmark.train.fitting.network import FittedNetwork, NetworkSettings, fit_network

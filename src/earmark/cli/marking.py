@@ -44,10 +44,10 @@ def mark(
     names = _check(output, formats, columns, skip_existing, posteriors, jobs, quiet)
     # Imported late: they bring in numpy, the decoder and the network.
     from earmark.cli.running import Batch, end
+    from earmark.cores import usable_cores
     from earmark.detector import Detector
     from earmark.inputs import expand
     from earmark.jobs import Settings
-    from earmark.pool import usable_cores
     from earmark.terminal import print_error
 
     loaded = load(model)

@@ -19,8 +19,9 @@ import distributed
 from earmark.batch.engines import Make, Results
 from earmark.batch.engines.sandbox import LOST, MOST_ATTEMPTS, close_all, do
 from earmark.batch.task import Outcome, Task
+from earmark.cores import usable_cores
 from earmark.errors import EarmarkError
-from earmark.pool import Limits, usable_cores
+from earmark.pool import Limits
 
 # Tasks in flight for each thread of a worker: one is done, one is there already.
 _IN_FLIGHT = 2

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from earmark.batch.engines import Make, Results, outcome_of
 from earmark.batch.task import Task
-from earmark.pool import Limits, run_pool, usable_cores
+from earmark.cores import usable_cores
+from earmark.pool import Limits, run_pool
 
 
 @dataclass(frozen=True)

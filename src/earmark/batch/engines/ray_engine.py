@@ -15,8 +15,9 @@ import ray
 from earmark.batch.engines import Make, Results
 from earmark.batch.engines.sandbox import LOST, MOST_ATTEMPTS, Sandbox
 from earmark.batch.task import Outcome, Task
+from earmark.cores import usable_cores
 from earmark.errors import EarmarkError
-from earmark.pool import Limits, usable_cores
+from earmark.pool import Limits
 
 # Tasks in flight for each actor: one is done, one is there already.
 _IN_FLIGHT = 2

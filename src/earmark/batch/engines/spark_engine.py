@@ -23,8 +23,9 @@ import pyspark
 from earmark.batch.engines import Make, Results
 from earmark.batch.engines.sandbox import LOST, MOST_ATTEMPTS, do
 from earmark.batch.task import Outcome, Task
+from earmark.cores import usable_cores
 from earmark.errors import EarmarkError
-from earmark.pool import Limits, usable_cores
+from earmark.pool import Limits
 
 # Recordings of a partition: a job costs some tens of milliseconds.
 _PARTITION = 4

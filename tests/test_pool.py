@@ -1,0 +1,68 @@
+"""Worker processes: what one that dies, or does not end, costs."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from earmark.errors import ConfigError, EarmarkError
+from earmark.pool import Done, Limits, Progress, Work, run_pool
+
+
+def double(item: int, progress: Progress) -> int:
+    return 2 * item
+
+
+def make_after_deaths(folder: Path, n_deaths: int) -> Work[int, int]:
+    """Return the work, but die in the first starts."""
+    n_before = len(list(folder.iterdir()))
+    if n_before < n_deaths:
+        (folder / str(os.getpid())).touch()
+        os._exit(7)
+    return double
+
+
+def never_end(item: int, progress: Progress) -> int:
+    threading.Thread(target=threading.Event().wait).start()  # Python waits for it before it ends
+    return 2 * item
+
+
+def make_endless() -> Work[int, int]:
+    return never_end
+
+
+def run(make: Callable[[], Work[int, int]], n_items: int, jobs: int = 1) -> list[Done[int]]:
+    return list(run_pool(make, range(n_items), jobs, lambda *_: None))
+
+
+def test_a_worker_that_dies_while_it_starts_costs_no_item(tmp_path: Path) -> None:
+    found = run(partial(make_after_deaths, tmp_path, 2), 3)
+    assert [(done.index, done.result) for done in found] == [(0, 0), (1, 2), (2, 4)]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_workers_that_all_die_while_they_start_end_the_run(tmp_path: Path) -> None:
+    with pytest.raises(EarmarkError) as caught:
+        run(partial(make_after_deaths, tmp_path, 99), 10)
+    assert "3 worker processes in a row died (exit code 7) before they had loaded the model" in str(
+        caught.value
+    )
+    assert "the recordings are not at fault" in str(caught.value)
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_worker_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("earmark.pool._END_S", 0.2)
+    assert [done.result for done in run(make_endless, 2)] == [0, 2]
+
+
+def test_limits_and_workers_of_nothing_are_refused() -> None:
+    with pytest.raises(ConfigError, match="a limit of time of 0: it must be above 0"):
+        Limits(seconds=0)
+    with pytest.raises(ConfigError, match="jobs 0: give 1 or more"):
+        run(make_endless, 1, jobs=0)
