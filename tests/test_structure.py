@@ -27,7 +27,6 @@ FLOORS = [
         "download",
         "npzfile",
         "stores",
-        "headers",
     },
     {
         "card",
