@@ -83,8 +83,8 @@ def measure_listening(
     figures: list[Figure] = []
     details: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="earmark-") as folder:
-        path = Path(folder) / "sound.f32"
-        sound.tofile(path)
+        path = Path(folder) / "sound.s16"
+        np.rint(sound * 32768).astype("<i2").tofile(path)
         for pace, seconds in (("paced", 60 * minutes), ("fast", 3600 * hours)):
             if not seconds:
                 continue

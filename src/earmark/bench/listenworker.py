@@ -1,8 +1,8 @@
 """Listening in a process of its own: ``python -m earmark.bench.listenworker PCM SECONDS PACE MODEL``.
 
-PCM is a file of float32 samples at the model's rate, gone through again and again for so many seconds,
-at its own pace (``paced``) or as fast as it goes (``fast``).  A thread writes it into a pipe, as 16-bit
-samples, and listening reads that as any other.  Writes one line of JSON to standard output: the rows with
+PCM is a file of 16-bit samples at the model's rate, gone through again and again for so many seconds,
+at its own pace (``paced``) or as fast as it goes (``fast``).  A thread writes it into a pipe, and listening
+reads that as any other.  Writes one line of JSON to standard output: the rows with
 the time at which they came, all in seconds since the first sample, what was heard, and what it cost.
 """
 
@@ -37,26 +37,28 @@ _WARM_S = 600.0
 class _Player(threading.Thread):
     """Writes the sound into a pipe."""
 
-    def __init__(self, file: int, pcm: bytes, rate: int, seconds: float, is_paced: bool) -> None:
+    def __init__(self, file: int, path: str, rate: int, seconds: float, is_paced: bool) -> None:
         super().__init__(daemon=True)
         self.began = 0.0
-        self._file, self._pcm, self._rate, self._seconds = file, pcm, rate, seconds
+        self._file, self._path, self._rate, self._seconds = file, path, rate, seconds
         self._is_paced = is_paced
 
     def run(self) -> None:
         n_bytes = 2 * round((_PACED_S if self._is_paced else _FAST_S) * self._rate)
-        left, at = 2 * round(self._seconds * self._rate), 0
+        left = 2 * round(self._seconds * self._rate)
         sent_s = 0.0
         self.began = time.time()
-        with os.fdopen(self._file, "wb", buffering=0) as pipe:
+        with os.fdopen(self._file, "wb", buffering=0) as pipe, open(self._path, "rb") as sound:
             while left:
-                part = self._pcm[at : at + min(n_bytes, left)]
+                part = sound.read(min(n_bytes, left))
+                if not part:
+                    sound.seek(0)
+                    continue
                 sent_s += len(part) / 2 / self._rate
                 # A block can be sent when its last sample has sounded.
                 if self._is_paced and (early := self.began + sent_s - time.time()) > 0:
                     time.sleep(early)
                 left -= len(part)
-                at = (at + len(part)) % len(self._pcm)
                 while part:
                     part = part[pipe.write(part) :]
 
@@ -65,11 +67,9 @@ def main(path: str, seconds: str, pace: str, model_name: str) -> None:
     """Listen once."""
     model = Model.load(model_name)
     rate = model.sample_rate
-    samples = np.fromfile(path, np.float32)
-    pcm = np.clip(np.rint(samples * 32768), -32768, 32767).astype("<i2").tobytes()
     access = Source.parse("-", Pcm(rate, "s16le", 1)).access
     reader, writer = os.pipe()
-    player = _Player(writer, pcm, rate, float(seconds), pace == "paced")
+    player = _Player(writer, path, rate, float(seconds), pace == "paced")
     rows: list[tuple[float, float, Row]] = []
     warm_mb = 0.0
     n_heard = 0
