@@ -70,6 +70,7 @@ FLOORS = [
     {"chains", "detector", "classrows", "evaluation", "datasets"},
     {"live", "jobs", "parquetfile", "embedjobs", "classifyjobs", "train", "__init__"},
     {"batch"},
+    {"server"},
     {"bench"},
     {"cli", "__main__"},
 ]

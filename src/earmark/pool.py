@@ -112,6 +112,7 @@ def run_pool(
     jobs: int,
     progress: Callable[[int, float, float | None], None],
     limits: Limits | None = None,
+    check: Callable[[], None] | None = None,
 ) -> Generator[Done[Result]]:
     """Run the work on every item; yield results in the order in which they come.
 
@@ -129,6 +130,8 @@ def run_pool(
         Called with an item's index, the seconds of it that are done, and of how many.
     limits : Limits, optional
         Of each item.
+    check : callable, optional
+        Called often while workers are at work; what it raises stops them.
 
     Raises
     ------
@@ -166,7 +169,9 @@ def run_pool(
     try:
         fill()
         while slots:
-            ready = wait(list(slots), _patience(slots.values(), limits))
+            ready = wait(list(slots), _LOOK_S if check is not None else _patience(slots.values(), limits))
+            if check is not None:
+                check()
             _kill_exceeding([slot for pipe, slot in slots.items() if pipe not in ready], limits)
             for pipe in [pipe for pipe in slots if pipe in ready]:
                 slot = slots[pipe]
