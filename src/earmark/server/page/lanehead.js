@@ -27,9 +27,8 @@ export class LaneHeads {
     const track = this.marks.shown;
     labels.forEach((label, i) => {
       const seconds = track.seconds(label);
-      const share = track.duration ? percent(seconds / track.duration) : "";
-      this.box.children[i].querySelector(".share").textContent = share;
-      this.box.children[i].querySelector(".long").textContent = seconds ? length(seconds) : "none";
+      const told = seconds ? `${percent(seconds / track.duration)} · ${length(seconds)}` : "none";
+      this.box.children[i].querySelector(".share").textContent = told;
     });
     this.#mark();
   }
@@ -41,7 +40,6 @@ export class LaneHeads {
       h(`i.swatch.lane-${theme.number(label, labels)}`),
       h("b", { text: label }),
       h("span.share"),
-      h("span.long"),
       h("span.pair", { "aria-hidden": "true" }, h("i", { text: "ref" }), h("i", { text: "now" })),
     );
   }

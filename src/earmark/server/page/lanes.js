@@ -6,9 +6,8 @@ import { same } from "./track.js";
 import { theme } from "./theme.js";
 import { grid } from "./waveform.js";
 
-/** Heights in CSS pixels: of a bar, and of the space around. */
+/** The height of a bar in CSS pixels. */
 const BAR = 24;
-const TOP = 5;
 
 /** Return spans of pixels that the segments of a lane cover; those closer than a pixel are one. */
 export function runs(lane, from, to, view, width) {
@@ -45,32 +44,33 @@ export class Lanes {
     return this.marks.shown?.labels ?? [];
   }
 
-  /** The height of a lane; the style sheet knows how much room there is. */
-  get row() {
-    return Number(getComputedStyle(this.layer.canvas).getPropertyValue("--row").replace("px", "")) || 56;
+  /** Take the height of a lane, and of what is above its bar, from the style sheet, which knows how much room there is. */
+  #measure() {
+    const style = getComputedStyle(this.layer.canvas);
+    [this.rowHeight, this.above] = ["--row", "--above"].map((name) => parseFloat(style.getPropertyValue(name)));
   }
 
   /** Return the label at a height, and whether it is in the bar. */
   at(y) {
     const place = Math.floor(y / this.rowHeight);
-    return { label: this.labels[place] ?? null, bar: y - place * this.rowHeight < TOP + BAR + 3 };
+    return { label: this.labels[place] ?? null, bar: y - place * this.rowHeight < this.above + BAR + 3 };
   }
 
   #paint(context, width) {
     const { marks, view } = this;
-    this.rowHeight = this.row;
+    this.#measure();
     if (!marks.shown) return;
     grid(context, view, this.layer.height);
     this.labels.forEach((label, i) => {
       const top = i * this.rowHeight;
       const colour = theme.of(label, this.labels);
       context.fillStyle = theme.colours.sunk;
-      context.fillRect(0, top + TOP, width, BAR);
-      const curveTop = top + TOP + BAR + 3;
-      const curveHeight = this.rowHeight - TOP - BAR - 6;
+      context.fillRect(0, top + this.above, width, BAR);
+      const curveTop = top + this.above + BAR + 3;
+      const curveHeight = this.rowHeight - this.above - BAR - 6;
       if (curveHeight > 6) this.curves.paint(context, label, colour, curveTop, curveHeight, width);
-      if (this.comparison) this.#compared(context, label, colour, top + TOP, width);
-      else this.#bars(context, marks.shown, label, colour, top + TOP, BAR, width, !marks.preview);
+      if (this.comparison) this.#compared(context, label, colour, top + this.above, width);
+      else this.#bars(context, marks.shown, label, colour, top + this.above, BAR, width, !marks.preview);
     });
     this.#range(context);
   }
@@ -174,6 +174,6 @@ export class Lanes {
     const place = this.labels.indexOf(lane);
     if (!range || place < 0) return;
     const [left, right] = [this.view.x(range.start), this.view.x(range.end)];
-    this.#outline(context, left, place * this.rowHeight + TOP, Math.max(2, right - left), BAR, theme.colours.accent, [3, 3]);
+    this.#outline(context, left, place * this.rowHeight + this.above, Math.max(2, right - left), BAR, theme.colours.accent, [3, 3]);
   }
 }

@@ -160,7 +160,7 @@ export class Library extends Emitter {
     );
     if (done) open.append(shares(recording));
     else if (state === "failed") open.append(h("span.error", { text: recording.error ?? "It failed." }));
-    else if (state === "running" || state === "queued") open.append(bar(recording.progress ?? 0, told(recording)));
+    else if (state === "running" || state === "queued") open.append(bar(recording.progress ?? 0, doing(recording)));
     return h("li", { "data-id": id }, open, button("trash", `Delete ${name}`, () => this.remove(recording), { class: "quiet remove" }));
   }
 
@@ -201,7 +201,7 @@ export class Library extends Emitter {
 }
 
 /** Tell in words what is being done with a recording. */
-export function told({ state, stage, progress }) {
+export function doing({ state, stage, progress }) {
   if (state === "queued") return "Waits for its turn";
   return `${stage === "fetch" ? "Being fetched" : "Being listened to"} · ${Math.round(100 * (progress ?? 0))} %`;
 }

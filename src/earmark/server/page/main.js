@@ -57,6 +57,7 @@ async function open(id, place = null) {
   document.title = `${recording.name} – earmark`;
   library.mark(id);
   if (NARROW.matches) menu(false);
+  if (document.activeElement?.closest("#recordings")) byId("stage").focus({ preventScroll: true });
   await work.open(recording, place).catch(complain);
   keepPlace();
 }

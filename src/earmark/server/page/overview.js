@@ -39,6 +39,7 @@ export class Overview {
     this.whole.width = wide;
     this.whole.duration = this.whole.span = view.duration;
     this.window.style.transform = `translateX(${(view.start / view.duration) * wide}px)`;
+    this.window.classList.toggle("whole", view.span >= view.duration);
     this.window.style.width = `${Math.max(6, (view.span / view.duration) * wide)}px`;
   }
 

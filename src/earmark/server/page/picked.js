@@ -55,21 +55,25 @@ export class Picked {
 
   #time(id, label, value, set) {
     const input = h("input.time", { id, value: clock(value, 3), "aria-label": label, spellcheck: "false", autocomplete: "off", inputmode: "decimal" });
-    input.addEventListener("keydown", (event) => event.key === "Enter" && input.blur());
-    input.addEventListener("change", () => {
+    const take = () => {
+      if (input.value === clock(value, 3)) return;
       const time = parseTime(input.value);
       if (time === null) {
         say("A time looks like 83.5, 1:23.5 or 1:02:03.");
         input.value = clock(value, 3);
       } else set(time);
-    });
+    };
+    input.addEventListener("change", take);
+    input.addEventListener("keydown", (event) => event.key === "Enter" && take());
     return input;
   }
 
   #segment(segment) {
     const { editor, player, view } = this;
-    const sure = segment.confidence === null || segment.confidence === undefined ? null : `sure ${percent(segment.confidence)}`;
+    const { confidence } = segment;
+    const sure = confidence === null || confidence === undefined ? null : percent(confidence);
     const facts = [length(segment.end - segment.start), sure].filter(Boolean).join(" · ");
+    const title = sure ? "How long it is, and the mean of its curve" : "How long it is";
     fill(
       this.box,
       h(
@@ -88,7 +92,7 @@ export class Picked {
         button("split", "Split at the cursor", () => editor.split(segment, player.position), { key: "S" }),
         button("merge", "Merge with the next", () => editor.merge(segment), { key: "M" }),
         button("trash", "Delete", () => editor.remove(segment), { key: "Del" }),
-        h("span.facts", { text: facts }),
+        h("span.facts", { text: facts, title }),
       ),
     );
   }

@@ -30,6 +30,7 @@ function settable({ labels, options, ranges }) {
 export class Tune extends Emitter {
   #options = [];
   #values = new Map();
+  #opened = 0;
   #turn = 0;
   #decode = debounce(120, () => this.#preview());
 
@@ -48,13 +49,13 @@ export class Tune extends Emitter {
     this.discard();
     Object.assign(this, { recording, model });
     this.#options = [];
-    const turn = ++this.#turn;
+    const turn = ++this.#opened;
     try {
       const answer = recording && model ? await api.decodeOptions(recording, model) : { labels: [] };
-      if (turn !== this.#turn) return;
+      if (turn !== this.#opened) return;
       this.#options = settable(answer);
     } catch (error) {
-      if (turn !== this.#turn) return;
+      if (turn !== this.#opened) return;
       if (error.status !== 404 && error.status !== 409) complain(error);
     }
     this.#values.clear();

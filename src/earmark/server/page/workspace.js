@@ -11,7 +11,7 @@ import { Exports } from "./exports.js";
 import { clock, length, parseTime } from "./format.js";
 import { LaneHeads } from "./lanehead.js";
 import { Lanes } from "./lanes.js";
-import { bar, told } from "./library.js";
+import { bar, doing } from "./library.js";
 import { SegmentList } from "./list.js";
 import { Marks } from "./marks.js";
 import { complain, notice, say } from "./notices.js";
@@ -36,6 +36,7 @@ export class Workspace extends Emitter {
   follow = true;
   #models = [];
   #loading = null;
+  #pointed = null;
 
   constructor() {
     super();
@@ -247,7 +248,7 @@ export class Workspace extends Emitter {
     box.hidden = !(working || state === "failed" || state === "cancelled");
     byId("stage").classList.toggle("waiting", working && !this.marks.shown);
     if (working) {
-      const text = told(recording);
+      const text = doing(recording);
       fill(box, h("span", { text }), bar(progress ?? 0, text), button(null, "Stop", () => this.#stop(id), { text: "Stop" }));
     } else if (!box.hidden) {
       const text = state === "failed" ? (error ?? "It failed.") : "It was stopped.";
@@ -311,8 +312,11 @@ export class Workspace extends Emitter {
   /** Put an end of the selected span to the cursor. */
   point(edge) {
     const { position } = this.player;
-    const range = this.selection.range ?? { start: position, end: position };
-    const other = edge === "start" ? Math.max(range.end, position) : Math.min(range.start, position);
+    const { range } = this.selection;
+    let other = position;
+    if (range && range.end > range.start) other = edge === "start" ? Math.max(range.end, position) : Math.min(range.start, position);
+    else if (range && this.#pointed !== edge) other = range.start;
+    this.#pointed = edge;
     this.selection.span(position, other, this.selection.lane ?? this.marks.shown?.labels[0] ?? null);
     say(`Selection ${clock(this.selection.range.start, 2)} to ${clock(this.selection.range.end, 2)}.`);
   }
@@ -429,8 +433,8 @@ export class Workspace extends Emitter {
 
   #spanButtons() {
     return [
-      button(null, "Selection starts at the cursor", () => this.point("start"), { text: "In", key: "I" }),
-      button(null, "Selection ends at the cursor", () => this.point("end"), { text: "Out", key: "O" }),
+      button(null, "Select from the cursor", () => this.point("start"), { text: "In", key: "I" }),
+      button(null, "Select up to the cursor", () => this.point("end"), { text: "Out", key: "O" }),
     ];
   }
 
