@@ -125,11 +125,11 @@ class Studio:
         self.recordings.remove(recording)
         self.hub.publish("removed", {"recording": recording})
 
-    def view(self, recording: str) -> dict[str, Any]:
-        """Return what clients see of a recording."""
-        row = self.recordings.get(recording)
+    def view(self, recording: str, *, with_jobs: bool = False) -> dict[str, Any]:
+        """Return what clients see of a recording, with its jobs if wanted."""
+        row, jobs = self.recordings.get(recording), self.jobs.of(recording)
         versions = {each["name"]: each["version"] for each in self.timelines.all_of(recording)}
-        return self._view(row, self.jobs.of(recording), versions)
+        return {**self._view(row, jobs, versions), **({"jobs": jobs} if with_jobs else {})}
 
     def views(self, words: str, most: int) -> list[dict[str, Any]]:
         """Return what clients see of the newest recordings whose names hold some words."""

@@ -1,0 +1,63 @@
+"""The API against requests made up from its own description: no answer is a fault of the server's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from serverhelp import HEADERS, running, settings_of, settled, show, upload
+from starlette.testclient import TestClient
+
+schemathesis = pytest.importorskip("schemathesis")
+
+from hypothesis import HealthCheck, Phase, settings  # noqa: E402
+from schemathesis.checks import not_a_server_error  # noqa: E402
+from schemathesis.specs.openapi.checks import (  # noqa: E402
+    content_type_conformance,
+    status_code_conformance,
+)
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory, tiny_model_path: Path) -> Iterator[TestClient]:
+    folder = tmp_path_factory.mktemp("folder")
+    show(folder / "show.wav", 3)
+    store = tmp_path_factory.mktemp("store")
+    with running(settings_of(store, tiny_model_path, folder=folder, allow_urls=True)) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def recording(client: TestClient, tmp_path_factory: pytest.TempPathFactory) -> str:
+    made = upload(client, show(tmp_path_factory.mktemp("audio") / "a.wav", 3))["id"]
+    settled(client, made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def api(client: TestClient, recording: str) -> object:
+    """Return the description, without the stream that has no end."""
+    whole = schemathesis.openapi.from_asgi("/api/openapi.json", client.app, headers={"Host": "localhost"})
+    return whole.exclude(path="/api/events")
+
+
+schema = schemathesis.pytest.from_fixture("api")
+
+
+@schema.parametrize()
+@settings(
+    max_examples=10,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+)
+def test_any_request_is_answered_as_described(case: schemathesis.Case, recording: str) -> None:
+    case.headers = {**(case.headers or {}), **HEADERS, "Host": "localhost"}
+    case.headers.pop("Origin", None)
+    if case.path_parameters and "recording" in case.path_parameters and case.method != "DELETE":
+        case.path_parameters["recording"] = recording
+    answer = case.call()
+    checks = [not_a_server_error, status_code_conformance, content_type_conformance]
+    case.validate_response(answer, checks=checks)
