@@ -14,13 +14,21 @@ from earmark import __version__
 from earmark.errors import AnnotationError, AudioError, ConfigError, EarmarkError, ModelError
 from earmark.server.crew import Cancelled
 from earmark.server.problems import Refusal
-from earmark.server.routes import jobs, page, recordings, status, timelines, views
+from earmark.server.routes import corrections, jobs, page, recordings, status, timelines, views
 from earmark.server.routes.common import Problem
 from earmark.server.safety import Guard
 from earmark.server.studio import Studio
 
 _log = logging.getLogger("earmark.server")
-_ROUTERS = (page.router, status.router, recordings.router, jobs.router, views.router, timelines.router)
+_ROUTERS = (
+    page.router,
+    status.router,
+    recordings.router,
+    jobs.router,
+    views.router,
+    timelines.router,
+    corrections.router,
+)
 
 
 def make_app(studio: Studio) -> FastAPI:

@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 
 from earmark.errors import EarmarkError
 from earmark.pool import Limits, run_pool
-from earmark.server.tasks import Outcome, Progress, Task, make_work
+from earmark.server.tasks import Fit, Outcome, Progress, Task, make_work
 
 # A worker without work is kept so long, seconds.
 _IDLE_S = 60.0
@@ -33,7 +33,7 @@ class Order:
         Set it to have the worker killed.
     """
 
-    task: Task
+    task: Task | Fit
     progress: Progress = field(default=lambda seconds, total: None)
     result: Future[Outcome] = field(default_factory=Future)
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -108,9 +108,11 @@ class _Shift:
             raise
 
     def _tasks(self) -> Iterator[Task]:
+        assert not isinstance(self._order.task, Fit)
         yield self._order.task
         while (order := self._take(_IDLE_S)) is not None:
             self._order = order
+            assert not isinstance(order.task, Fit)
             yield order.task
 
     def _progress(self, index: int, seconds: float, total: float | None) -> None:

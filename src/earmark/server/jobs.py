@@ -18,7 +18,7 @@ from earmark.server.crew import Cancelled, Order
 from earmark.server.database import Database
 from earmark.server.events import Hub
 from earmark.server.problems import Refusal, missing
-from earmark.server.tasks import Outcome, Task
+from earmark.server.tasks import Fit, Outcome, Task
 
 FETCH, PICTURE, DETECT, FIT = "fetch", "picture", "detect", "fit"
 # In the order in which they are taken up: what is seen first comes first.
@@ -52,7 +52,7 @@ class Jobs:
         database: Database,
         hub: Hub,
         most: int,
-        task_of: Callable[[Any], Task],
+        task_of: Callable[[Any], Task | Fit],
         settle: Callable[[Any, Any], dict[str, Any] | None],
         turned: Callable[[str], None],
         fault: Callable[[str], str],
@@ -62,6 +62,7 @@ class Jobs:
         self._changed = threading.Condition()
         self._closed = False
         self._progress: dict[str, tuple[float, float | None, float]] = {}
+        self._stages: dict[str, str] = {}
         self._orders: dict[str, Order] = {}
         self._recover()
 
@@ -115,6 +116,7 @@ class Jobs:
             "state": row["state"],
             "progress": 1.0 if done else min(0.99, seconds / total) if total else 0.0,
             "seconds": seconds,
+            "stage": self._stages.get(row["id"]),
             "error": row["error"],
             "result": json.loads(row["result"]) if row["result"] else None,
             "created": row["created"],
@@ -127,9 +129,7 @@ class Jobs:
             return self._tell(job)
         order = self._orders.get(job)
         if order is None or found["state"] != "running":
-            raise Refusal(
-                409, f"job '{job}' is {found['state']}; only one that waits or runs can be cancelled"
-            )
+            raise Refusal(409, f"job '{job}' is {found['state']}; only one that waits or runs can be ended")
         order.cancelled.set()
         return found
 
@@ -173,6 +173,11 @@ class Jobs:
         else:
             self._progress[job] = (seconds, total, told)
 
+    def say(self, job: str, stage: str) -> None:
+        """Note what is being done for a job."""
+        self._stages[job] = stage
+        self._tell(job, turned=False)
+
     def fail(self, job: str, why: str) -> None:
         """Let a job fail."""
         if self._end(job, "failed", self._fault(why)):
@@ -196,8 +201,8 @@ class Jobs:
     def _recover(self) -> None:
         with self._database.transaction():
             self._database.run(
-                "UPDATE jobs SET state = 'failed', ended = ?, error = 'the server ended while it was at work on "
-                f"this, {_MOST_ATTEMPTS} times' WHERE state = 'running' AND attempts >= ?",
+                f"UPDATE jobs SET state = 'failed', ended = ?, error = 'the server ended {_MOST_ATTEMPTS} "
+                "times while it was at work on this' WHERE state = 'running' AND attempts >= ?",
                 (time.time(), _MOST_ATTEMPTS),
             )
             self._database.run("UPDATE jobs SET state = 'queued' WHERE state = 'running'")
@@ -231,6 +236,7 @@ class Jobs:
             self.fail(job, str(err))
         finally:
             self._progress.pop(job, None)
+            self._stages.pop(job, None)
 
     def _end(
         self,

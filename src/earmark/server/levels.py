@@ -107,7 +107,7 @@ class LevelWriter:
     def _folded(self, level: int, rows: Rows) -> Rows:
         import numpy as np
 
-        pending = np.concatenate([self._pending[level], rows])  # type: ignore[list-item]
+        pending = np.concatenate([self._pending[level], rows])
         whole = len(pending) // self._factor * self._factor
         self._pending[level] = pending[whole:]
         return self._fold(pending[:whole].reshape(-1, self._factor, *pending.shape[1:]))

@@ -1,4 +1,4 @@
-"""The models a server can mark with: those that come with earmark, the user's, and those made of corrections."""
+"""The models a server can mark with: earmark's own, the user's, and those made of corrections."""
 
 from __future__ import annotations
 
@@ -75,8 +75,13 @@ class Models:
             raise Refusal(422, f"no model '{name}' marks recordings; there are {', '.join(self.names)}")
         return name
 
+    def check_new(self, name: str) -> None:
+        """Raise `Refusal` if there is a model of that name."""
+        if name in {known for known, *_ in self._found()}:
+            raise Refusal(409, f"there is a model '{name}'; choose another name")
+
     def _found(self) -> list[tuple[str, str, float]]:
-        """Return name, what it is opened by, and when it was changed, of each model; the first of a name counts."""
+        """Return each model's name, what it is opened by, and when it was changed."""
         found: dict[str, tuple[str, float]] = {
             name: (opened_by, _changed(Path(opened_by))) for name, opened_by in self._given.items()
         }

@@ -1,4 +1,4 @@
-"""What is seen of a recording: its waveform's peaks and its spectrogram, made in one pass, and read at any zoom.
+"""What is seen of a recording: its waveform's peaks and its spectrogram, made in one pass.
 
 Peaks are the lowest and the highest sample of 2 ms and more, as int8.  The spectrogram has 64 mel bands every
 10 ms and, in coarser levels, the maximum over twice as many frames each, as uint8: 0 is -100 dB, 255 is 0 dB.
@@ -94,7 +94,7 @@ def refuse_long(name: str, seconds: float | None, max_s: float) -> None:
 
 
 def peak_rows(samples: FloatArray, n_samples: int) -> npt.NDArray[np.int8]:
-    """Return the lowest and the highest of each `n_samples` samples, int8, shape=(n, 2); 127 is full scale."""
+    """Return the lowest and the highest of each `n_samples` samples, int8, shape=(n, 2)."""
     groups = samples.reshape(-1, n_samples)
     rows = np.stack([np.floor(127 * groups.min(axis=1)), np.ceil(127 * groups.max(axis=1))], axis=1)
     return np.clip(rows, -127, 127).astype(np.int8)

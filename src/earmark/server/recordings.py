@@ -76,7 +76,8 @@ class Recordings:
         made = secrets.token_hex(6)
         self.home(made).mkdir()
         self._database.run(
-            "INSERT INTO recordings (id, name, kind, place, model, created, size) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO recordings (id, name, kind, place, model, created, size) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
             (made, clean_name(name), kind, place, model, time.time(), size),
         )
         return made

@@ -1,4 +1,4 @@
-"""What stands between the network and the server: who may ask, from where, and what browsers may do with answers.
+"""What stands before the server: who may ask, from where, and what browsers may do with answers.
 
 Every request passes here first.
 
@@ -6,7 +6,7 @@ Every request passes here first.
 - What changes something needs a header that pages of other sites cannot send unasked, and must not come from
   such a page (cross-site requests).
 - With a token, everything but the page's own files needs it, in a header or a cookie.
-- Answers carry a policy that allows scripts and styles from the server's own files, and nothing from elsewhere.
+- Answers carry a policy that allows the server's own scripts and styles, and nothing from elsewhere.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 COOKIE = "earmark"
 CSRF_HEADER = "x-earmark"
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-    "media-src 'self' blob:; font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "connect-src 'self'; media-src 'self' blob:; font-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 _HEADERS = {
     "content-security-policy": _POLICY,

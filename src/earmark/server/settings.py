@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from earmark.errors import ConfigError
@@ -89,8 +89,8 @@ class Settings:
     allow_urls: bool = False
     model: str = DEFAULT_MODEL
     workers: int = 2
-    bounds: Bounds = Bounds()
-    limits: Limits = Limits(seconds=6 * 3600.0, memory_mb=2000.0)
+    bounds: Bounds = field(default_factory=Bounds)
+    limits: Limits = field(default_factory=lambda: Limits(seconds=6 * 3600.0, memory_mb=2000.0))
 
     def __post_init__(self) -> None:
         if not 0 <= self.port < 1 << 16:

@@ -13,17 +13,19 @@ from typing import Any
 from earmark.files import make_folder
 from earmark.lock import locked
 from earmark.pool import Limits
+from earmark.server.corrections import Corrections
 from earmark.server.crew import Crew, Errands
 from earmark.server.database import Database
 from earmark.server.events import Hub
 from earmark.server.evidence import evidence_models
-from earmark.server.jobs import DETECT, FETCH, PICTURE, Jobs
+from earmark.server.fitting import Fitter
+from earmark.server.jobs import DETECT, FETCH, FIT, PICTURE, Jobs
 from earmark.server.levels import Levels
 from earmark.server.models import Models
 from earmark.server.problems import Refusal
 from earmark.server.recordings import FETCHED, Recordings
 from earmark.server.settings import Settings
-from earmark.server.tasks import Draw, Fetch, Mark, Task
+from earmark.server.tasks import Draw, Fetch, Fit, Mark, Task
 from earmark.server.timelines import DETECTED, EDITED, MODEL, Timelines
 from earmark.server.uploads import Uploads
 
@@ -56,6 +58,9 @@ class Studio:
         self.database = Database(settings.store)
         self.recordings = Recordings(self.database, settings)
         self.timelines = Timelines(self.database)
+        self.corrections = Corrections(
+            self.database, self.recordings, self.timelines, settings.store / "corrections"
+        )
         self.uploads = Uploads(self.database, settings)
         self.errands = Errands(_N_ERRANDS, _ERRAND)
         self.models = Models(settings.store, settings.model, self.errands.run)
@@ -72,6 +77,7 @@ class Studio:
         self.recordings.sweep()
         take = partial(self.jobs.take, (FETCH, PICTURE, DETECT))
         self._crew = Crew(settings.workers, settings.limits, take)
+        self._fitter = Fitter(settings.limits, settings.workers, partial(self.jobs.take, (FIT,)), self._say)
         threading.Thread(target=self._warm_up, daemon=True).start()
 
     def close(self) -> None:
@@ -79,7 +85,9 @@ class Studio:
         self.hub.close()
         self.jobs.close()
         self._crew.close()
+        self._fitter.close()
         self.errands.close()
+        self.corrections.close()
         self.database.close()
         self._lock.__exit__(None, None, None)
 
@@ -117,11 +125,11 @@ class Studio:
         self.recordings.remove(recording)
         self.hub.publish("removed", {"recording": recording})
 
-    def view(self, recording: str) -> dict[str, Any]:
-        """Return what clients see of a recording."""
-        row = self.recordings.get(recording)
+    def view(self, recording: str, *, with_jobs: bool = False) -> dict[str, Any]:
+        """Return what clients see of a recording, with its jobs if wanted."""
+        row, jobs = self.recordings.get(recording), self.jobs.of(recording)
         versions = {each["name"]: each["version"] for each in self.timelines.all_of(recording)}
-        return self._view(row, self.jobs.of(recording), versions)
+        return {**self._view(row, jobs, versions), **({"jobs": jobs} if with_jobs else {})}
 
     def views(self, words: str, most: int) -> list[dict[str, Any]]:
         """Return what clients see of the newest recordings whose names hold some words."""
@@ -158,10 +166,14 @@ class Studio:
         """Tell everybody that a timeline has changed; a version of None: it was removed."""
         told = {"recording": recording, "name": name, "version": version, "edit": edit, "by": client}
         self.hub.publish("timeline", told)
+        if name == EDITED:
+            self.corrections.changed()
 
     # -- what jobs are, and what comes of them -----------------------------------------------------
 
-    def _task_of(self, row: Any) -> Task:
+    def _task_of(self, row: Any) -> Task | Fit:
+        if row["kind"] == FIT:
+            return Fit(row["id"], self.corrections.file, self.models.path(row["model"]))
         recording = self.recordings.get(row["recording"])
         bounds = self.settings.bounds
         home, name = self.recordings.home(recording["id"]), recording["name"]
@@ -187,7 +199,12 @@ class Studio:
             version = self.timelines.put(recording, name, value, origin=MODEL, model=row["model"])
             self.told_timeline(recording, name, version, None, None)
             return {"timeline": name, "version": version}
+        elif row["kind"] == FIT:
+            return dict(value)
         return None
+
+    def _say(self, task: Fit, stage: str) -> None:
+        self.jobs.say(task.job, stage)
 
     def _timeline_name(self, recording: str, model: str) -> str:
         """Return how a model's timeline is called: ``detected``, or after another model than the first."""

@@ -1,6 +1,6 @@
 """What worker processes do for the server; nothing else here opens a recording or runs a model.
 
-A task is small data, sent to a worker; what it returns is an `Outcome`, with the reason in one line if it failed.
+A task is small data, sent to a worker; it returns an `Outcome`, with the reason in one line if it failed.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Draw:
 
 @dataclass(frozen=True)
 class Mark:
-    """Mark a recording with a model, and keep the posteriors in the folder `evidence`; return the timeline."""
+    """Mark a recording, keep the posteriors in the folder `evidence`, and return the timeline."""
 
     source: str
     name: str
@@ -157,13 +157,15 @@ class LookCloser:
     bins: int
 
     def run(self, bench: Bench, progress: Progress) -> tuple[bytes, float]:
+        import numpy as np
+
         from earmark.mixdown import to_float
         from earmark.server.picture import peak_rows
 
         samples, rate = _piece(bench, self.source, self.start, self.seconds)
         mono = to_float(samples.T).mean(axis=0)
-        n_samples = max(1, int(self.seconds * rate / self.bins))
-        rows = peak_rows(mono[: len(mono) // n_samples * n_samples], n_samples)
+        n_samples = max(1, int(self.seconds * rate / self.bins + 1e-6))
+        rows = peak_rows(np.pad(mono, (0, -len(mono) % n_samples), "edge"), n_samples)
         return rows.tobytes(), n_samples / rate
 
 
@@ -229,6 +231,15 @@ class Describe:
                 continue
             found.append({"name": name, "labels": list(model.labels), "kind": kind})
         return found
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Make a model of labelled regions: no task for a worker, but for the `Fitter`."""
+
+    job: str
+    labels: Path
+    target: Path
 
 
 Task = Draw | Mark | Fetch | Play | LookCloser | Redecode | Compare | Describe

@@ -175,7 +175,7 @@ class Timelines:
             if gone:
                 raise Refusal(
                     409,
-                    f"{len(gone)} of {len(remove)} segments are not there any more: somebody else has changed them",
+                    f"{len(gone)} of {len(remove)} segments are not there any more: somebody changed them",
                     version=row["version"],
                     name=name,
                     missing=[fields_of(segment) for segment in gone],

@@ -1,4 +1,4 @@
-"""Uploads in pieces: each goes where the one before ended, so that an upload is taken up where it broke off."""
+"""Uploads in pieces: each goes where the one before ended, so that one that broke off is taken up there."""
 
 from __future__ import annotations
 

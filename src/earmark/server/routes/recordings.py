@@ -94,7 +94,7 @@ async def add(
 @router.get("/recordings/{recording}")
 def details(recording: Id, studio: TheStudio) -> dict[str, Any]:
     """Return a recording with its jobs."""
-    return {**studio.view(recording), "jobs": studio.jobs.of(recording)}
+    return studio.view(recording, with_jobs=True)
 
 
 @router.delete("/recordings/{recording}", status_code=204)

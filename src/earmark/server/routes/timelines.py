@@ -155,7 +155,7 @@ def edit(
 def options(
     recording: Id, studio: TheStudio, model: Annotated[str | None, Query(max_length=64)] = None
 ) -> dict[str, Any]:
-    """Return what can be set in decoding: the defaults by label, and least, greatest value and step of each option."""
+    """Return what can be set in decoding: defaults by label; least, greatest value and step by option."""
     folder = studio.evidence(recording, model)
     facts = Levels(folder / "values").facts
     return {
@@ -196,8 +196,8 @@ def score(
 ) -> dict[str, Any]:
     """Score a timeline against a reference, as `earmark score` does, and tell where they disagree."""
     studio.recordings.get(recording)
-    sides = [studio.timelines.get(recording, name).timeline for name in (reference, estimate)]
-    found: dict[str, Any] = value_of(studio.errands.run(Compare(*sides)))
+    one, other = (studio.timelines.get(recording, name).timeline for name in (reference, estimate))
+    found: dict[str, Any] = value_of(studio.errands.run(Compare(one, other)))
     return found
 
 

@@ -33,9 +33,9 @@ _CLOSE_S = 10.0
 def peaks(
     recording: Id, studio: TheStudio, start: Seconds = 0, end: Seconds = 1e7, bins: Bins = 2000
 ) -> Response:
-    """Return the lowest and highest samples, int8, of each of at least `bins` cells, as far as they are known.
+    """Return the lowest and highest samples, int8, of at least `bins` cells, as far as they are known.
 
-    The headers X-Start, X-End and X-Bins say what is sent; X-Complete is 0 while the recording is being drawn.
+    The headers X-Start, X-End and X-Bins say what is sent; X-Complete is 0 while more is to come.
     """
     levels = studio.levels(recording, "peaks")
     end = min(end, levels.seconds)
