@@ -29,7 +29,7 @@ export function dialog(title, content, more = {}) {
       box.addEventListener("pointerdown", (event) => event.target === box && close());
     document.body.append(box);
     box.showModal();
-    box.querySelector("[autofocus]")?.focus();
+    box.querySelector("[autofocus]")?.select();
   });
 }
 
@@ -68,7 +68,6 @@ export function asked(title, { label, value = "", hint, action, type = "text", c
       told,
       h("footer", {}, button(null, "Cancel", () => close(), { text: "Cancel" }), h("button.primary", { type: "submit", text: action })),
     );
-    setTimeout(() => input.select());
     return [form];
   });
 }

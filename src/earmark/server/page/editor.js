@@ -42,6 +42,10 @@ export class Editor {
   }
 
   #make(edit, name, picked = edit.add[0]) {
+    if (this.marks.track.missing(edit).length) {
+      this.say("This segment has changed meanwhile; pick it again.");
+      return;
+    }
     this.marks.edit(edit, name);
     this.selection.pick(picked ? this.marks.track.find(picked) : null);
     this.say(`${name}.`);

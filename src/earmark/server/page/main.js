@@ -57,7 +57,8 @@ async function open(id, place = null) {
   document.title = `${recording.name} – earmark`;
   library.mark(id);
   if (NARROW.matches) menu(false);
-  if (document.activeElement?.closest("#recordings")) byId("stage").focus({ preventScroll: true });
+  if (document.activeElement === document.body || document.activeElement?.closest("#library, #welcome"))
+    byId("stage").focus({ preventScroll: true });
   await work.open(recording, place).catch(complain);
   keepPlace();
 }
@@ -160,6 +161,10 @@ async function start() {
     },
     help: () => help(),
   };
+  // After a click on it, a button does not keep the space bar for itself.
+  byId("workspace").addEventListener("click", (event) => {
+    if (event.detail && event.target.closest("button")) byId("stage").focus({ preventScroll: true });
+  });
   const keys = new Keys(bindings(work, page));
   const help = toolbar(keys);
   byId("menu").append(button("menu", "", () => {}).firstChild);

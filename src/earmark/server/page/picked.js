@@ -55,13 +55,17 @@ export class Picked {
 
   #time(id, label, value, set) {
     const input = h("input.time", { id, value: clock(value, 3), "aria-label": label, spellcheck: "false", autocomplete: "off", inputmode: "decimal" });
+    let before = input.value;
     const take = () => {
-      if (input.value === clock(value, 3)) return;
+      if (input.value === before) return;
       const time = parseTime(input.value);
       if (time === null) {
         say("A time looks like 83.5, 1:23.5 or 1:02:03.");
-        input.value = clock(value, 3);
-      } else set(time);
+        input.value = before;
+      } else {
+        before = input.value;
+        set(time);
+      }
     };
     input.addEventListener("change", take);
     input.addEventListener("keydown", (event) => event.key === "Enter" && take());
