@@ -222,7 +222,7 @@ def test_uploads_go_on_where_they_broke_off(client: TestClient, folder: Path) ->
     assert client.post(f"{place}/done").status_code == 409
     astray = client.put(place, params={"offset": 500}, content=data[500:])
     assert (astray.status_code, astray.json()["received"]) == (409, 1000)
-    assert client.get(place).json() == {"received": 1000}
+    assert client.get(place).json()["received"] == 1000
     assert client.put(place, params={"offset": 1000}, content=data[1000:]).json()["received"] == len(data)
     made = client.post(f"{place}/done", json={}).json()
     assert (made["name"], made["size"], made["kind"]) == ("tape 1.wav", len(data), "upload")

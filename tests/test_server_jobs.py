@@ -122,7 +122,7 @@ def test_a_server_goes_on_where_another_ended(tmp_path: Path, tiny_model_path: P
     (settings.store / "recordings" / "0123456789ab").mkdir()  # as a kill may leave it
     with running(settings) as client:
         assert client.get(f"/api/recordings/{first}/timelines/detected").json() == detected
-        assert client.get(f"/api/uploads/{begun}").json() == {"received": 2}
+        assert client.get(f"/api/uploads/{begun}").json()["received"] == 2
         found = settled(client, second)
         assert (found["state"], found["duration"]) == ("done", 3600.0)
         assert {job["state"] for job in found["jobs"]} == {"done"}

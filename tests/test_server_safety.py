@@ -233,6 +233,20 @@ def test_uploads_are_limited_in_size(client: TestClient, studio: Studio) -> None
     assert left < 300_000
 
 
+@pytest.mark.parametrize("path", ["/api/uploads", "/api/recordings", "/api/login"])
+@pytest.mark.parametrize("kind", ["application/json", "text/plain"])
+def test_no_other_request_fills_the_memory(client: TestClient, path: str, kind: str) -> None:
+    sent = []
+
+    def much() -> Iterator[bytes]:
+        for _ in range(100):
+            sent.append(1 << 20)
+            yield b" " * (1 << 20)
+
+    answer = client.post(f"{path}?name=a", content=much(), headers={"Content-Type": kind})
+    assert answer.status_code == 413
+
+
 def test_recordings_are_limited_in_length(client: TestClient) -> None:
     made = client.post("/api/recordings", json={"path": "long.flac"}).json()
     found = settled(client, made["id"])

@@ -42,7 +42,7 @@ class Hub:
                 try:
                     message = await asyncio.wait_for(queue.get(), _BEAT_S)
                 except asyncio.TimeoutError:
-                    yield ": alive\n\n"
+                    yield "event: ping\ndata: {}\n\n"  # pages see no comments
                     continue
                 if message is None:
                     return

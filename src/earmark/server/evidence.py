@@ -102,14 +102,6 @@ class EvidenceWriter:
             self._writers[name] = self._resources.enter_context(writer)
 
 
-def evidence_models(folder: Path) -> list[str]:
-    """Return the models whose posteriors a recording has, the first one heard first."""
-    if not folder.is_dir():
-        return []
-    found = [f for f in folder.iterdir() if f.is_dir() and f.suffix != ".part"]
-    return [f.name for f in sorted(found, key=lambda f: f.stat().st_mtime)]
-
-
 def decode_evidence(folder: Path, changes: Mapping[str, Mapping[str, float]]) -> Timeline:
     """Decode stored posteriors, in memory that does not grow with the recording.
 

@@ -21,6 +21,7 @@ from earmark.server.problems import Refusal, missing
 from earmark.server.tasks import Fit, Outcome, Task
 
 FETCH, PICTURE, DETECT, FIT = "fetch", "picture", "detect", "fit"
+ACTIVE = ("queued", "running")
 # In the order in which they are taken up: what is seen first comes first.
 _RANK = f"CASE kind WHEN '{FETCH}' THEN 0 WHEN '{PICTURE}' THEN 1 WHEN '{DETECT}' THEN 2 ELSE 3 END"
 _MOST_ATTEMPTS = 3

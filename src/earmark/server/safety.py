@@ -20,6 +20,8 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.exceptions import HTTPException
+
 from earmark.server.settings import Settings
 
 Scope = MutableMapping[str, Any]
@@ -45,7 +47,8 @@ _HEADERS = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
 _HARMLESS = ("GET", "HEAD", "OPTIONS")
-_JSON_BYTES = 32 << 20
+# Of what is not read piece by piece.
+_MOST_BYTES = 32 << 20
 
 
 class Guard:
@@ -80,7 +83,7 @@ class Guard:
 
         problem = self._problem(scope)
         if problem is None:
-            await self._app(scope, receive, with_headers)
+            await self._app(scope, receive if _streams(scope) else _bounded(receive), with_headers)
             return
         status, why = problem
         body = json.dumps({"error": why}).encode()
@@ -101,10 +104,6 @@ class Guard:
                 return 403, "the request comes from a page of another site"
             if CSRF_HEADER not in headers:
                 return 403, "what changes something needs the header 'X-Earmark: 1'"
-            if headers.get("content-type", "").startswith("application/json"):
-                size = headers.get("content-length", "0")
-                if not size.isdigit() or int(size) > _JSON_BYTES:
-                    return 413, f"more than {_JSON_BYTES} bytes of JSON"
         if self._token is not None and not _is_open(scope["path"]) and not self._is_allowed(headers):
             return 401, "a token is needed: log in, or send 'Authorization: Bearer TOKEN'"
         return None
@@ -144,6 +143,28 @@ def pass_of(token: str) -> str:
 def _is_open(path: str) -> bool:
     """Tell whether a path needs no token: the page itself, which holds nothing, and its login."""
     return path in ("/", "/api/login", "/favicon.ico") or path.startswith("/page/")
+
+
+def _streams(scope: Scope) -> bool:
+    """Tell whether what is sent is a recording, which is read piece by piece, and counted there."""
+    if scope["path"] == "/api/recordings":
+        return not _headers(scope).get("content-type", "").startswith("application/json")
+    return bool(scope["path"].startswith("/api/uploads/")) and scope["method"] == "PUT"
+
+
+def _bounded(receive: Receive) -> Receive:
+    """Return what gives no more of a request than is good for the memory."""
+    size = 0
+
+    async def bounded() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > _MOST_BYTES:
+            raise HTTPException(413, f"more than {_MOST_BYTES} bytes")
+        return message
+
+    return bounded
 
 
 def _is_address(name: str) -> bool:

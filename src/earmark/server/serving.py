@@ -7,6 +7,7 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
@@ -18,6 +19,7 @@ from earmark.server.studio import Studio
 
 # What is still being answered when the server ends gets so long, seconds.
 _GRACE_S = 3
+_MOST_CONNECTIONS = 1000
 
 
 class _Server(uvicorn.Server):
@@ -60,6 +62,7 @@ def serve(settings: Settings, ready: Callable[[str], None], *, browser: bool = F
                 server_header=False,
                 lifespan="off",
                 timeout_graceful_shutdown=_GRACE_S,
+                limit_concurrency=_MOST_CONNECTIONS,
                 proxy_headers=False,
             )
             logging.getLogger("uvicorn").setLevel(logging.WARNING)
@@ -67,7 +70,8 @@ def serve(settings: Settings, ready: Callable[[str], None], *, browser: bool = F
             ready(address)
             if browser:
                 threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-            server.run(sockets=[listener])
+            with suppress(KeyboardInterrupt):  # to be ended is how it ends
+                server.run(sockets=[listener])
         finally:
             studio.close()
 

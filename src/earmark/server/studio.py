@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,10 +18,10 @@ from earmark.server.corrections import Corrections
 from earmark.server.crew import Crew, Errands
 from earmark.server.database import Database
 from earmark.server.events import Hub
-from earmark.server.evidence import evidence_models
 from earmark.server.fitting import Fitter
-from earmark.server.jobs import DETECT, FETCH, FIT, PICTURE, Jobs
+from earmark.server.jobs import ACTIVE, DETECT, FETCH, FIT, PICTURE, Jobs
 from earmark.server.levels import Levels
+from earmark.server.models import NAME as MODEL_NAME
 from earmark.server.models import Models
 from earmark.server.problems import Refusal
 from earmark.server.recordings import FETCHED, Recordings
@@ -30,7 +31,8 @@ from earmark.server.timelines import DETECTED, EDITED, MODEL, Timelines
 from earmark.server.uploads import Uploads
 
 _LOCK = "serve.lock"
-_ERRAND = Limits(seconds=60.0)
+# What a request waits for, at most, seconds.
+_ERRAND_S = 60.0
 _N_ERRANDS = 2
 
 
@@ -62,7 +64,7 @@ class Studio:
             self.database, self.recordings, self.timelines, settings.store / "corrections"
         )
         self.uploads = Uploads(self.database, settings)
-        self.errands = Errands(_N_ERRANDS, _ERRAND)
+        self.errands = Errands(_N_ERRANDS, Limits(_ERRAND_S, settings.limits.memory_mb))
         self.models = Models(settings.store, settings.model, self.errands.run)
         self._shares: dict[tuple[str, str], tuple[int, dict[str, float]]] = {}
         self.jobs = Jobs(
@@ -128,14 +130,16 @@ class Studio:
     def view(self, recording: str, *, with_jobs: bool = False) -> dict[str, Any]:
         """Return what clients see of a recording, with its jobs if wanted."""
         row, jobs = self.recordings.get(recording), self.jobs.of(recording)
-        versions = {each["name"]: each["version"] for each in self.timelines.all_of(recording)}
-        return {**self._view(row, jobs, versions), **({"jobs": jobs} if with_jobs else {})}
+        return {
+            **self._view(row, jobs, self.timelines.all_of(recording)),
+            **({"jobs": jobs} if with_jobs else {}),
+        }
 
     def views(self, words: str, most: int) -> list[dict[str, Any]]:
         """Return what clients see of the newest recordings whose names hold some words."""
-        jobs, versions = self.jobs.by_recording(), self.timelines.versions()
+        jobs, timelines = self.jobs.by_recording(), self.timelines.by_recording()
         return [
-            self._view(row, jobs.get(row["id"], []), versions.get(row["id"], {}))
+            self._view(row, jobs.get(row["id"], []), timelines.get(row["id"], []))
             for row in self.recordings.find(words, most)
         ]
 
@@ -156,9 +160,19 @@ class Studio:
         """Return the folder of a model's posteriors; raises `Refusal` if there are none yet."""
         wanted = model or self.recordings.get(recording)["model"]
         self.recordings.get(recording)
-        if wanted not in evidence_models(self.recordings.home(recording) / "posteriors"):
+        folder = self.recordings.evidence(recording, wanted)
+        if not MODEL_NAME.fullmatch(wanted) or not folder.is_dir():
             raise Refusal(404, f"'{wanted}' has not heard this recording yet")
-        return self.recordings.evidence(recording, wanted)
+        return folder
+
+    def remove_timeline(self, recording: str, name: str, client: str | None) -> None:
+        """Remove a timeline; with one that a model made, its posteriors."""
+        self.recordings.get(recording)
+        found = {each["name"]: each for each in self.timelines.all_of(recording)}
+        self.timelines.remove(recording, name)
+        if found[name]["origin"] == MODEL:
+            shutil.rmtree(self.recordings.evidence(recording, found[name]["model"]), ignore_errors=True)
+        self.told_timeline(recording, name, None, None, client)
 
     def told_timeline(
         self, recording: str, name: str, version: int | None, edit: Any, client: str | None
@@ -213,7 +227,8 @@ class Studio:
         taken = {each["name"]: each["origin"] for each in self.timelines.all_of(recording)}
         return model if taken.get(model, MODEL) == MODEL and model != EDITED else f"{model}.model"
 
-    def _view(self, row: Any, jobs: list[dict[str, Any]], versions: Mapping[str, int]) -> dict[str, Any]:
+    def _view(self, row: Any, jobs: list[dict[str, Any]], timelines: list[dict[str, Any]]) -> dict[str, Any]:
+        versions = {each["name"]: each["version"] for each in timelines}
         main = next((job for job in reversed(jobs) if job["kind"] == DETECT), None)
         main = main or next((job for job in reversed(jobs) if job["kind"] == FETCH), None)
         failed = next((job for job in reversed(jobs) if job["kind"] == PICTURE and job["error"]), None)
@@ -228,14 +243,15 @@ class Studio:
             "duration": row["duration"],
             "created": row["created"],
             "model": row["model"],
-            "models": evidence_models(self.recordings.home(row["id"]) / "posteriors"),
+            "models": [each["model"] for each in timelines if each["origin"] == MODEL],
             "state": state,
             "stage": main["kind"] if main else None,
+            "job": next((job["id"] for job in reversed(jobs) if job["state"] in ACTIVE), None),
             "progress": main["progress"] if main else 0.0,
             "error": (main and main["error"]) or (failed and failed["error"]),
             "peaks": bool(row["drawn"]),
             "warnings": json.loads(row["warnings"]),
-            "timelines": dict(versions),
+            "timelines": versions,
             "shares": self._shares_of(row["id"], versions),
         }
 

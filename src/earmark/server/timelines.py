@@ -64,11 +64,12 @@ class Timelines:
         )
         return [{**dict(row), "labels": json.loads(row["labels"])} for row in found]
 
-    def versions(self) -> dict[str, dict[str, int]]:
-        """Return the versions of all timelines by recording and name."""
-        found: dict[str, dict[str, int]] = {}
-        for row in self._database.rows("SELECT recording, name, version FROM timelines"):
-            found.setdefault(row["recording"], {})[row["name"]] = row["version"]
+    def by_recording(self) -> dict[str, list[dict[str, Any]]]:
+        """Return what timelines all recordings have, without labels and segments."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        query = "SELECT recording, name, version, origin, model FROM timelines ORDER BY recording, name"
+        for row in self._database.rows(query):
+            found.setdefault(row["recording"], []).append(dict(row))
         return found
 
     def get(self, recording: str, name: str) -> Kept:

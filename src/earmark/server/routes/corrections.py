@@ -7,6 +7,8 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import Field
 
+from earmark.server.corrections import FILE_NAME
+from earmark.server.fitting import FUSION
 from earmark.server.jobs import FIT
 from earmark.server.problems import Refusal
 from earmark.server.routes.common import Body, TheStudio
@@ -34,7 +36,9 @@ def found(studio: TheStudio) -> dict[str, Any]:
 def fit(body: Wish, studio: TheStudio) -> dict[str, Any]:
     """Make a model of the corrections; it is there under its name when the job is done."""
     if not can_train():
-        raise Refusal(409, "this needs the extra 'train': pip install 'earmark[train]', then start again")
+        command = f"earmark fit STORE/corrections/{FILE_NAME} -o {body.name}.onnx --fusion {FUSION}"
+        why = "the server needs the extra 'train': pip install 'earmark[train]', or do it where that is"
+        raise Refusal(409, why, command=command)
     studio.models.check_new(body.name)
     if not studio.corrections.write()["ready"]:
         raise Refusal(409, "correct more: two recordings each must have two classes or more")

@@ -121,8 +121,8 @@ def begin(body: Begun, studio: TheStudio) -> dict[str, Any]:
 
 @router.get("/uploads/{upload}")
 def received(upload: Id, studio: TheStudio) -> dict[str, Any]:
-    """Return how many bytes are there."""
-    return {"received": studio.uploads.received(upload)}
+    """Return how many bytes are there, and how many to send at a time."""
+    return {"received": studio.uploads.received(upload), "chunk_bytes": CHUNK_BYTES}
 
 
 @router.put("/uploads/{upload}", openapi_extra={"requestBody": {"required": True, "content": _BYTES}})

@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api", tags=["server"])
 
 # Whoever guesses tokens is told so late.
 _PENALTY_S = 0.5
-_NEEDED = ("torch", "sklearn", "onnx", "onnxscript", "matplotlib")
+_NEEDED = ("torch", "sklearn", "onnx", "onnxscript")
 
 
 class Login(Body):

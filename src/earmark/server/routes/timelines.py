@@ -34,7 +34,6 @@ _TYPES = {
 }
 # What is longer than that, and what is shorter than a sample, is no rounding, seconds.
 _OVERHANG_S = 1.0
-_MOST_BYTES = 32 << 20
 Client = Annotated[str | None, Header(max_length=64)]
 
 
@@ -113,23 +112,15 @@ async def write(
 
     One that is there is replaced if If-Match names its version.
     """
-    data = bytearray()
-    async for piece in request.stream():
-        data += piece
-        if len(data) > _MOST_BYTES:
-            raise Refusal(413, f"more than {_MOST_BYTES} bytes")
+    data = await request.body()
     given = _format(format, request.headers.get("content-type", ""))
-    return await run_in_threadpool(
-        _write, studio, recording, name, bytes(data), given, _version(if_match), x_client
-    )
+    return await run_in_threadpool(_write, studio, recording, name, data, given, _version(if_match), x_client)
 
 
 @router.delete("/timelines/{name}", status_code=204)
 def remove(recording: Id, name: TimelineName, studio: TheStudio, x_client: Client = None) -> Response:
     """Remove a timeline, for all."""
-    studio.recordings.get(recording)
-    studio.timelines.remove(recording, name)
-    studio.told_timeline(recording, name, None, None, x_client)
+    studio.remove_timeline(recording, name, x_client)
     return Response(status_code=204)
 
 
