@@ -333,9 +333,9 @@ def test_a_reference_is_compared_and_its_disagreements_are_gone_through(
     api.expect(speech.locator("td").first).to_have_text(re.compile(r"^\d\d\.\d$"))
     page.keyboard.press("Escape")
     page.keyboard.press("x")
-    api.expect(page.locator("#status-line")).to_have_text("Extra music, 0:15.0 to 0:42.0.")
+    api.expect(page.locator("#status-line")).to_have_text("Extra music, 0:15.00 to 0:42.00.")
     page.keyboard.press("x")
-    api.expect(page.locator("#status-line")).to_have_text("Missed speech, 0:40.0 to 0:42.0.")
+    api.expect(page.locator("#status-line")).to_have_text("Missed speech, 0:40.00 to 0:42.00.")
     page.get_by_role("button", name="Swap").click()
     api.expect(page.locator(".scores caption")).to_contain_text("“reference” against “edited”")
 

@@ -163,12 +163,13 @@ export class Compare extends Emitter {
         button("previous", "Previous disagreement", () => this.emit("jump", -1), { key: "Shift+X" }),
         button("next", "Next disagreement", () => this.emit("jump", 1), { text: "Next disagreement", key: "X" }),
       ),
+      h("p.told", { text: `In each lane “${this.comparison.name}” is above, “${this.marks.name}” below.` }),
       h("ul.legend", {}, h("li", {}, h("i.hatch.missed"), `Missed: only in “${this.comparison.name}”`), h("li", {}, h("i.hatch.false"), `Extra: only in “${this.marks.name}”`)),
     ];
   }
 
   /** Tell a disagreement in words. */
   static told(found) {
-    return `${found.kind === "missed" ? "Missed" : "Extra"} ${found.label}, ${clock(found.start, 1)} to ${clock(found.end, 1)}.`;
+    return `${found.kind === "missed" ? "Missed" : "Extra"} ${found.label}, ${clock(found.start, 2)} to ${clock(found.end, 2)}.`;
   }
 }

@@ -55,7 +55,7 @@ export class Curves {
 
   #area(context, label, colour, top, height) {
     const { view } = this;
-    const level = Math.max(FINEST, Math.floor(Math.log2(view.secondsPerPixel * BINS) + 1e-9));
+    const level = Math.max(FINEST, Math.ceil(Math.log2(view.secondsPerPixel * BINS) - 1e-9));
     const span = 2 ** level;
     const end = Math.min(view.end, this.duration);
     const line = new Path2D();

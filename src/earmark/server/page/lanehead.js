@@ -40,7 +40,6 @@ export class LaneHeads {
       h(`i.swatch.lane-${theme.number(label, labels)}`),
       h("b", { text: label }),
       h("span.share"),
-      h("span.pair", { "aria-hidden": "true" }, h("i", { text: "ref" }), h("i", { text: "now" })),
     );
   }
 

@@ -8,6 +8,8 @@ import { grid } from "./waveform.js";
 
 /** The height of a bar in CSS pixels. */
 const BAR = 24;
+/** Letters of segments are hardly wider than this. */
+const LETTER = 6.4;
 
 /** Return spans of pixels that the segments of a lane cover; those closer than a pixel are one. */
 export function runs(lane, from, to, view, width) {
@@ -81,19 +83,26 @@ export class Lanes {
     let lane = track.lane(label).slice(from, to);
     if (draft && track === this.marks.track)
       lane = [...lane.filter((s) => !draft.remove.some((gone) => same(gone, s))), ...draft.add.filter((s) => s.label === label)];
+    const wide = [];
+    context.fillStyle = colour;
+    context.globalAlpha = solid ? 1 : 0.5;
+    context.beginPath();
     for (const run of runs(lane, 0, lane.length, view, width)) {
-      const left = run.left + (run.segment && run.right - run.left > 4 ? 0.5 : 0);
-      const wide = Math.max(1, run.right - left - (run.segment && run.right - run.left > 4 ? 0.5 : 0));
-      context.fillStyle = colour;
-      context.globalAlpha = solid ? 1 : 0.55;
-      context.beginPath();
-      context.roundRect(left, top, wide, height, Math.min(4, wide / 3));
-      context.fill();
-      context.globalAlpha = 1;
-      if (!run.segment) continue;
-      if (!solid) this.#outline(context, left, top, wide, height, colour, [4, 3]);
-      if (this.selection.holds(run.segment) || draft?.add.includes(run.segment)) this.#picked(context, left, top, wide, height);
-      this.#text(context, run.segment, left, top, wide, height, width);
+      const room = run.right - run.left;
+      if (!run.segment || room < 5) {
+        const left = Math.round(run.left);
+        context.fillRect(left, top, Math.max(1, Math.round(run.right) - left), height);
+      } else {
+        context.roundRect(run.left + 0.5, top, room - 1, height, Math.min(4, room / 3));
+        wide.push(run);
+      }
+    }
+    context.fill();
+    context.globalAlpha = 1;
+    for (const { segment, left, right } of wide) {
+      if (!solid) this.#outline(context, left, top, right - left, height, colour, [4, 3]);
+      if (this.selection.holds(segment) || draft?.add.includes(segment)) this.#picked(context, left, top, right - left, height);
+      if (height > 16) this.#text(context, segment, left, top + height / 2, right, width, solid);
     }
   }
 
@@ -119,16 +128,19 @@ export class Lanes {
     }
   }
 
-  #text(context, segment, left, top, wide, height, width) {
+  #text(context, segment, left, middle, right, width, solid) {
     const from = Math.max(left, 0) + 8;
-    const room = Math.min(left + wide, width) - from - 6;
-    if (room < 34 || height < 16) return;
+    const room = Math.min(right, width) - from - 6;
+    if (room < 36) return;
+    const long = length(segment.end - segment.start);
+    const both = `${segment.label}  ${long}`;
+    const fits = (text) => text.length * LETTER <= room;
+    const text = fits(both) ? both : long;
+    if (!fits(text)) return;
     context.font = `500 11px ${theme.font}`;
     context.textBaseline = "middle";
-    context.fillStyle = theme.colours["on-lane"];
-    const long = length(segment.end - segment.start);
-    const text = room > 110 ? `${segment.label}  ${long}` : long;
-    if (context.measureText(text).width <= room) context.fillText(text, from, top + height / 2 + 0.5);
+    context.fillStyle = theme.colours[solid ? "on-lane" : "text"];
+    context.fillText(text, from, middle + 0.5);
   }
 
   /** The reference above, the timeline below, and hatched where they do not agree. */

@@ -141,7 +141,7 @@ function drops() {
 function toolbar(keys) {
   const help = () => keyHelp(keys.rows, { on: keys.single, set: (on) => (keys.single = on) });
   byId("tools").append(
-    button("learn", "Your corrections", () => showCorrections(events, configure), { text: "Corrections" }),
+    button("learn", "Your corrections", () => showCorrections(events, () => library.status.models.map((m) => m.name), configure), { text: "Corrections" }),
     button("sun", "Dark or light", () => theme.toggle(), { key: "T", class: "quiet" }),
     button("help", "Keys", help, { key: "?", class: "quiet" }),
   );

@@ -40,7 +40,8 @@ export class Overview {
     this.whole.duration = this.whole.span = view.duration;
     this.window.style.transform = `translateX(${(view.start / view.duration) * wide}px)`;
     this.window.classList.toggle("whole", view.span >= view.duration);
-    this.window.style.width = `${Math.max(6, (view.span / view.duration) * wide)}px`;
+    const width = `${Math.max(6, (view.span / view.duration) * wide).toFixed(2)}px`;
+    if (this.window.style.width !== width) this.window.style.width = width;
   }
 
   #paint(context, width, height) {

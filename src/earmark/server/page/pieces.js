@@ -1,6 +1,12 @@
 /** What is loaded piece by piece: the newest wish first, few at a time, the least used forgotten. */
 
+/** Wishes are granted after so long, since a view that moves has others at once; so much older ones are dropped. */
+const PATIENCE_MS = 30;
+const STALE_MS = 300;
+const RETRY_MS = 3000;
+
 export class Pieces {
+  #timer = 0;
   #held = new Map();
   #queue = new Map();
   #running = new Map();
@@ -24,9 +30,8 @@ export class Pieces {
     if (found !== undefined) return found;
     if (!this.#running.has(key) && !(this.#failed.get(key) > Date.now())) {
       this.#queue.delete(key);
-      this.#queue.set(key, more);
-      while (this.#queue.size > 32) this.#queue.delete(this.#queue.keys().next().value);
-      queueMicrotask(() => this.#start());
+      this.#queue.set(key, { more, time: performance.now() });
+      this.#timer ||= setTimeout(() => this.#start(), PATIENCE_MS);
     }
     return undefined;
   }
@@ -55,10 +60,14 @@ export class Pieces {
   }
 
   #start() {
-    while (this.#running.size < this.atOnce && this.#queue.size) {
-      const [key, more] = [...this.#queue].at(-1);
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    const wishes = [...this.#queue].reverse();
+    for (const [key, { more, time }] of wishes) {
+      const stale = time < wishes[0][1].time - STALE_MS;
+      if (!stale && this.#running.size >= this.atOnce) return;
       this.#queue.delete(key);
-      this.#fetch(key, more).catch(() => {});
+      if (!stale) this.#fetch(key, more).catch(() => {});
     }
   }
 
@@ -75,7 +84,10 @@ export class Pieces {
         return value;
       })
       .catch((error) => {
-        if (!abort.signal.aborted) this.#failed.set(key, Date.now() + 3000);
+        if (!abort.signal.aborted) {
+          this.#failed.set(key, Date.now() + RETRY_MS);
+          setTimeout(this.arrived, RETRY_MS + 1);
+        }
         throw error;
       })
       .finally(() => {

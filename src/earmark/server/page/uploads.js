@@ -90,7 +90,7 @@ export class Uploads extends Emitter {
       try {
         const state = await api.uploadState(upload);
         entry.sent = state.received;
-        return { upload, chunk: state.chunk_bytes ?? 1 << 20 };
+        return { upload, chunk: state.chunk_bytes };
       } catch (error) {
         if (error.status === 0) throw error;
         keep(entry.file, null);

@@ -21,8 +21,8 @@ export function fillColumns(context, values, height, colour) {
   for (let c = 0; 2 * c < values.length; c++) {
     const low = values[2 * c];
     if (low !== low) continue;
-    const top = middle - values[2 * c + 1] * scale;
-    context.fillRect(c, top, 1, Math.max(1, middle - low * scale - top));
+    const top = Math.round(middle - values[2 * c + 1] * scale);
+    context.fillRect(c, top, 1, Math.max(1, Math.round(middle - low * scale) - top));
   }
 }
 

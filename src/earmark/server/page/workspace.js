@@ -100,7 +100,6 @@ export class Workspace extends Emitter {
     this.tune.on("saved", (name) => this.#names(name).then(() => this.show(name)));
     this.compare.on("change", () => {
       this.lanes.comparison = this.compare.comparison;
-      byId("stage").classList.toggle("comparing", Boolean(this.compare.comparison));
       this.lanes.layer.invalidate();
     });
     this.compare.on("show", (name) => this.#choice(name));
@@ -362,7 +361,8 @@ export class Workspace extends Emitter {
   }
 
   #zoomText() {
-    byId("span").textContent = length(this.view.span);
+    const text = length(this.view.span);
+    if (byId("span").textContent !== text) byId("span").textContent = text;
   }
 
   /** A segment that is gone is picked no longer. */
