@@ -83,15 +83,20 @@ export class Curves {
     const first = Math.max(0, Math.floor((from - piece.start) / piece.bin) - 1);
     const last = Math.min(piece.bins - 1, Math.ceil((to - piece.start) / piece.bin) + 1);
     if (last < first) return;
-    const x = (b) => view.x(piece.start + (b + 0.5) * piece.bin);
-    area.moveTo(x(first), top + height);
+    const y = (b) => top + (1 - piece.values[b * n + column] / 255) * height;
+    const left = view.x(piece.start + first * piece.bin);
+    const right = view.x(piece.start + (last + 1) * piece.bin);
+    area.moveTo(left, top + height);
+    line.moveTo(left, y(first));
+    area.lineTo(left, y(first));
     for (let b = first; b <= last; b++) {
-      const y = top + (1 - piece.values[b * n + column] / 255) * height;
-      if (b === first) line.moveTo(x(b), y);
-      else line.lineTo(x(b), y);
-      area.lineTo(x(b), y);
+      const x = view.x(piece.start + (b + 0.5) * piece.bin);
+      line.lineTo(x, y(b));
+      area.lineTo(x, y(b));
     }
-    area.lineTo(x(last), top + height);
+    line.lineTo(right, y(last));
+    area.lineTo(right, y(last));
+    area.lineTo(right, top + height);
     area.closePath();
   }
 

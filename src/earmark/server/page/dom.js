@@ -7,7 +7,7 @@ const SVG = "http://www.w3.org/2000/svg";
 /**
  * Make an element.
  * @param {string} tag e.g. "button", or with classes: "button.primary"
- * @param {object} [props] attributes; `on` holds listeners by event, `text` the text; false and null leave one out
+ * @param {object} [props] attributes; `on` holds listeners by event, `text` the text; null leaves one out, as does false where it is no word for screen readers
  * @param {...(Node|string|null|false)} children
  * @returns {HTMLElement}
  */
@@ -16,8 +16,10 @@ export function h(tag, props = {}, ...children) {
   const element = document.createElement(name);
   element.classList.add(...classes);
   for (const [key, value] of Object.entries(props)) {
-    if (value === false || value === null || value === undefined) continue;
-    if (key === "on") for (const [type, listener] of Object.entries(value)) element.addEventListener(type, listener);
+    if (value === null || value === undefined) continue;
+    if (key.startsWith("aria-")) element.setAttribute(key, String(value));
+    else if (value === false) continue;
+    else if (key === "on") for (const [type, listener] of Object.entries(value)) element.addEventListener(type, listener);
     else if (key === "text") element.textContent = value;
     else if (key === "value") element.value = value;
     else element.setAttribute(key, value === true ? "" : String(value));

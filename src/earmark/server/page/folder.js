@@ -32,7 +32,7 @@ export function browse() {
       go("");
       return [trail, list, h("footer", {}, button(null, "Cancel", () => close(), { text: "Cancel" }), add)];
     },
-    { class: "wide" },
+    { class: "broad" },
   );
 }
 

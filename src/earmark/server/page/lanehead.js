@@ -19,7 +19,7 @@ export class LaneHeads {
 
   update() {
     const labels = this.marks.shown?.labels ?? [];
-    this.lanes.layer.canvas.style.setProperty("--lanes", labels.length);
+    this.lanes.layer.canvas.style.setProperty("--lanes", labels.length || 3);
     if (this.box.dataset.labels !== JSON.stringify(labels)) {
       this.box.dataset.labels = JSON.stringify(labels);
       fill(this.box, ...labels.map((label) => this.#head(label, labels)));

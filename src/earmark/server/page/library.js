@@ -159,7 +159,7 @@ export class Library extends Emitter {
       h("span.facts", {}, h("span", { text: facts }), !done && h(`span.state.${state}`, { text: WORDS[state] ?? state })),
     );
     if (done) open.append(shares(recording));
-    else if (state === "failed") open.append(h("span.error", { text: recording.error ?? "It failed." }));
+    else if (state === "failed") open.append(h("span.error", { text: recording.error ?? "It failed.", title: recording.error }));
     else if (state === "running" || state === "queued") open.append(bar(recording.progress ?? 0, doing(recording)));
     return h("li", { "data-id": id }, open, button("trash", `Delete ${name}`, () => this.remove(recording), { class: "quiet remove" }));
   }

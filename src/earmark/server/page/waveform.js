@@ -37,11 +37,11 @@ export class Waveform {
   }
 
   #paint(context, width, height) {
+    if (!this.data) return;
     grid(context, this.view, height);
     context.fillStyle = theme.colours.line;
     context.fillRect(0, Math.round(height / 2), width, 1);
-    if (!this.data) return;
-    const sound = this.data.peaks && this.data.sound.peek(String(Math.floor(this.view.start / PIECE_S)));
+    const sound = this.data.sound.peek(String(Math.floor(this.view.start / PIECE_S)));
     if (sound && this.view.secondsPerPixel * sound.rate < 1.5) this.#line(context, width, height, sound.rate);
     else fillColumns(context, this.data.columns(this.view.start, this.view.secondsPerPixel, Math.ceil(width)), height, theme.colours.wave);
   }

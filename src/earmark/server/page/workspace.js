@@ -205,8 +205,9 @@ export class Workspace extends Emitter {
 
   #choice(name) {
     const select = byId("timeline");
-    fill(select, ...(this.names ?? []).map((n) => h("option", { value: n, text: n })));
-    select.disabled = !this.names?.length;
+    const names = this.names ?? [];
+    fill(select, ...names.map((n) => h("option", { value: n, text: n })), !names.length && h("option", { value: "", text: "none yet" }));
+    select.disabled = !names.length;
     if (name) select.value = name;
   }
 
@@ -243,8 +244,10 @@ export class Workspace extends Emitter {
   #state(recording) {
     const { state, progress, error, id } = recording;
     const box = byId("progress");
+    byId("stage").classList.toggle("blank", !this.data);
     const working = state === "running" || state === "queued";
     box.hidden = !(working || state === "failed" || state === "cancelled");
+    box.classList.toggle("failed", !working);
     byId("stage").classList.toggle("waiting", working && !this.marks.shown);
     if (working) {
       const text = doing(recording);
