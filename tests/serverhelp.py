@@ -69,7 +69,7 @@ def upload(client: TestClient, path: Path, name: str | None = None) -> dict[str,
     return answer.json()
 
 
-def wait_for(look: Callable[[], Any], seconds: float = 60.0) -> Any:
+def wait_for(look: Callable[[], Any], seconds: float = 180.0) -> Any:
     """Return what `look` returns as soon as that is something."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

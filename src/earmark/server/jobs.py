@@ -68,9 +68,19 @@ class Jobs:
         self._recover()
 
     def add(self, kind: str, recording: str | None, model: str | None) -> dict[str, Any]:
-        """Add a job; return it.  Raises `Refusal` if too many wait."""
+        """Add a job, or find the same one that has not ended yet; return it.
+
+        Raises `Refusal` if too many wait.
+        """
         made = secrets.token_hex(6)
         with self._database.transaction():
+            same = self._database.row(
+                "SELECT * FROM jobs WHERE state IN ('queued', 'running') "
+                "AND kind = ? AND recording IS ? AND model IS ?",
+                (kind, recording, model),
+            )
+            if same is not None:
+                return self.view(same)
             self.check_room()
             self._database.run(
                 "INSERT INTO jobs (id, kind, recording, model, created) VALUES (?, ?, ?, ?, ?)",
