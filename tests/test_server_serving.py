@@ -68,6 +68,7 @@ def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path, capsys: pytest
         (["nowhere"], "'nowhere' is no folder"),
         (["--max-hours", "0"], "it must be above 0"),
         (["--jobs", "0"], "give 1 or more"),
+        (["--model", "nobody"], "no model 'nobody'"),
     ],
 )
 def test_what_is_not_allowed_is_said_in_one_line(
