@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -66,7 +69,7 @@ def upload(client: TestClient, path: Path, name: str | None = None) -> dict[str,
     return answer.json()
 
 
-def wait_for(look: Callable[[], Any], seconds: float = 60.0) -> Any:
+def wait_for(look: Callable[[], Any], seconds: float = 180.0) -> Any:
     """Return what `look` returns as soon as that is something."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -85,3 +88,22 @@ def settled(client: TestClient, recording: str) -> dict[str, Any]:
         return found if ended and all(ended) else None
 
     return wait_for(look)
+
+
+@contextlib.contextmanager
+def program(
+    store: Path, *arguments: str, token: str | None = None
+) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Run `earmark serve`; yield the process and its port."""
+    command = [sys.executable, "-m", "earmark", "serve", "--no-browser", "--port", "0", "--store", str(store)]
+    environment = {**os.environ, **({"EARMARK_TOKEN": token} if token else {})}
+    with subprocess.Popen(
+        [*command, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert "earmark serves at http://127.0.0.1:" in line
+            yield process, int(line.strip().rstrip("/").rpartition(":")[2])
+        finally:
+            process.kill()

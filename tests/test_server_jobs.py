@@ -36,7 +36,8 @@ class Desk:
 
 def test_what_is_seen_first_is_done_first(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    ids = [desk.jobs.add(kind, "r", None)["id"] for kind in (DETECT, PICTURE, FIT, DETECT, PICTURE)]
+    kinds = (DETECT, PICTURE, FIT, DETECT, PICTURE)
+    ids = [desk.jobs.add(kind, "r", str(i))["id"] for i, kind in enumerate(kinds)]
     orders = []
     while desk.jobs.take((DETECT, PICTURE), 0) is not None:
         orders = [job["id"] for job in desk.jobs.of("r") if job["state"] == "running"]
@@ -65,7 +66,7 @@ def test_what_was_running_is_begun_again_but_not_for_ever(tmp_path: Path) -> Non
 
 def test_a_job_ends_as_its_task_does(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    ids = [desk.jobs.add(DETECT, "r", None)["id"] for _ in range(3)]
+    ids = [desk.jobs.add(DETECT, "r", str(i))["id"] for i in range(3)]
     for outcome in (Outcome(7), Outcome(error="no sound")):
         order = desk.jobs.take((DETECT,), 0)
         assert order is not None
@@ -90,12 +91,27 @@ def test_a_job_ends_as_its_task_does(tmp_path: Path) -> None:
 
 def test_jobs_that_wait_are_limited(tmp_path: Path) -> None:
     desk = Desk(tmp_path, most=2)
-    first = desk.jobs.add(DETECT, "r", None)["id"]
-    desk.jobs.add(DETECT, "r", None)
+    first = desk.jobs.add(DETECT, "r", "a")["id"]
+    desk.jobs.add(DETECT, "r", "b")
     with pytest.raises(Refusal, match="try again later"):
-        desk.jobs.add(DETECT, "r", None)
+        desk.jobs.add(DETECT, "r", "c")
     assert desk.jobs.cancel(first)["state"] == "cancelled"
-    desk.jobs.add(DETECT, "r", None)
+    desk.jobs.add(DETECT, "r", "c")
+
+
+def test_the_same_job_does_not_wait_twice(tmp_path: Path) -> None:
+    jobs = Desk(tmp_path).jobs
+    first = jobs.add(DETECT, "r", "a")
+    assert jobs.add(DETECT, "r", "a") == first
+    others = [
+        jobs.add(*each)["id"] for each in ((DETECT, "r", "b"), (DETECT, "s", "a"), (PICTURE, "r", None))
+    ]
+    assert len({first["id"], *others}) == 4
+    order = jobs.take((DETECT,), 0)
+    assert order is not None
+    assert jobs.add(DETECT, "r", "a")["state"] == "running"
+    order.result.set_result(Outcome(None))
+    assert jobs.add(DETECT, "r", "a")["id"] != first["id"]
 
 
 def test_whoever_waits_for_a_job_gets_it_at_once_or_is_sent_home(tmp_path: Path) -> None:
@@ -116,7 +132,7 @@ def test_a_server_goes_on_where_another_ended(tmp_path: Path, tiny_model_path: P
         settled(client, first)
         begun = client.post("/api/uploads", json={"name": "b", "size": 4}).json()["upload"]
         client.put(f"/api/uploads/{begun}", params={"offset": 0}, content=b"ab")
-        second = upload(client, silent(tmp_path / "b.flac", 3600))["id"]
+        second = upload(client, silent(tmp_path / "b.flac", 1200))["id"]
         wait_for(lambda: any(job["state"] == "running" for job in studio_jobs(client, second)))
         detected = client.get(f"/api/recordings/{first}/timelines/detected").json()
     (settings.store / "recordings" / "0123456789ab").mkdir()  # as a kill may leave it
@@ -124,7 +140,7 @@ def test_a_server_goes_on_where_another_ended(tmp_path: Path, tiny_model_path: P
         assert client.get(f"/api/recordings/{first}/timelines/detected").json() == detected
         assert client.get(f"/api/uploads/{begun}").json()["received"] == 2
         found = settled(client, second)
-        assert (found["state"], found["duration"]) == ("done", 3600.0)
+        assert (found["state"], found["duration"]) == ("done", 1200.0)
         assert {job["state"] for job in found["jobs"]} == {"done"}
         assert not (settings.store / "recordings" / "0123456789ab").exists()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -285,6 +286,24 @@ def test_names_of_recordings_are_only_text(client: TestClient, tmp_path: Path) -
 def test_addresses_are_not_fetched_unless_that_is_allowed(client: TestClient) -> None:
     answer = client.post("/api/recordings", json={"url": "http://127.0.0.1:1/a.wav"})
     assert (answer.status_code, "--allow-urls" in answer.json()["error"]) == (403, True)
+
+
+def test_what_is_fetched_is_drawn_and_marked(tmp_path: Path, tiny_model_path: Path) -> None:
+    with running(settings_of(tmp_path / "store", tiny_model_path, allow_urls=True)) as client:
+        for url in ("file:///etc/passwd", "http://user:secret@radio.test/a.wav", "radio.test"):
+            assert client.post("/api/recordings", json={"url": url}).status_code == 422
+        made = client.post("/api/recordings", json={"url": "http://localhost:1/a%20b.wav?x=1"}).json()
+        assert (made["name"], made["kind"], made["stage"]) == ("a b.wav", "url", "fetch")
+        found = settled(client, made["id"])
+        assert found["state"] == "failed"
+        assert "'localhost' is no public address" in found["error"]
+        # As if it had been fetched.
+        studio = client.app.state.studio  # type: ignore[attr-defined]
+        shutil.copy(show(tmp_path / "a.wav", 3), studio.recordings.home(made["id"]) / "source")
+        job = {"id": found["jobs"][0]["id"], "kind": "fetch", "recording": made["id"]}
+        studio.jobs.finish(job, 96_044)
+        found = settled(client, made["id"])
+        assert (found["state"], found["size"], found["error"]) == ("done", 96_044, None)
 
 
 def test_answers_do_not_tell_where_things_lie(client: TestClient, studio: Studio, tmp_path: Path) -> None:

@@ -3,42 +3,19 @@
 from __future__ import annotations
 
 import http.client
-import os
 import signal
 import socket
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from serverhelp import settings_of, show
+from serverhelp import program, settings_of, show
 
 from earmark.bench.serving import measure_serving
 from earmark.cli.app import run
 from earmark.server.serving import take_address
 
 TOKEN = "correct horse battery"
-
-
-@contextmanager
-def program(
-    store: Path, *arguments: str, token: str | None = None
-) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """Run `earmark serve`; yield the process and its port."""
-    command = [sys.executable, "-m", "earmark", "serve", "--no-browser", "--port", "0", "--store", str(store)]
-    environment = {**os.environ, **({"EARMARK_TOKEN": token} if token else {})}
-    with subprocess.Popen(
-        [*command, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            assert "earmark serves at http://127.0.0.1:" in line
-            yield process, int(line.strip().rstrip("/").rpartition(":")[2])
-        finally:
-            process.kill()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
@@ -91,6 +68,7 @@ def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path, capsys: pytest
         (["nowhere"], "'nowhere' is no folder"),
         (["--max-hours", "0"], "it must be above 0"),
         (["--jobs", "0"], "give 1 or more"),
+        (["--model", "nobody"], "no model 'nobody'"),
     ],
 )
 def test_what_is_not_allowed_is_said_in_one_line(

@@ -102,6 +102,19 @@ def test_what_does_not_fit_is_refused(
     assert [each["name"] for each in timelines.all_of("r")] == ["detected"]
 
 
+def test_edits_tell_how_a_version_came_to_be(timelines: Timelines) -> None:
+    for i, client in enumerate(("anna", None, "bert")):
+        timelines.edit("r", "detected", [], [Segment(7 + i, 8 + i, "bell")], client)
+    found = timelines.edits("r", "edited", 1)
+    assert [(edit["version"], edit["by"], edit["remove"]) for edit in found] == [
+        (2, None, []),
+        (3, "bert", []),
+    ]
+    assert [edit["add"][0]["start"] for edit in found] == [8, 9]
+    with pytest.raises(Refusal, match="no timeline 'mine'"):
+        timelines.edits("r", "mine", 0)
+
+
 def test_segments_that_touch_do_not_overlap(timelines: Timelines) -> None:
     timelines.edit("r", "detected", [], [Segment(2, 3, "speech")])
     assert len(timelines.get("r", "edited").timeline) == 4

@@ -21,6 +21,7 @@ from earmark.errors import ConfigError
 _MATERIAL_S = 60.0
 _LONG_RATE = 8000
 _PATIENCE_S = 3600.0
+_IDLE_S = 75.0
 _ENDED = ("done", "failed", "cancelled")
 
 
@@ -240,7 +241,8 @@ def _long(server: Served, hours: float) -> tuple[list[Figure], dict[str, Any]]:
 
     wait_until(ended, _PATIENCE_S)
     took, working = time.perf_counter() - since, (server.peak_mb, server.family_mb)
-    time.sleep(75)  # until workers without work have gone
+    time.sleep(_IDLE_S)  # until workers without work have gone
+    client = server.client()  # the connection has gone as well
     server.forget_peak()
     looks = [_open(client, place) for _ in range(5)]
     for i in range(200):

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from earmark import __version__
 from earmark.errors import AnnotationError, AudioError, ConfigError, EarmarkError, ModelError
@@ -49,6 +50,7 @@ def make_app(studio: Studio) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _say_invalid)
     app.add_exception_handler(HTTPException, _say_http)
     app.add_exception_handler(Cancelled, _say_ending)
+    app.add_exception_handler(ClientDisconnect, _say_gone)
     app.add_exception_handler(Exception, _say_nothing)
     return app
 
@@ -79,6 +81,10 @@ async def _say_http(request: Request, err: Exception) -> JSONResponse:
 
 async def _say_ending(request: Request, err: Exception) -> JSONResponse:
     return _problem(503, "the server ends; ask again later")
+
+
+async def _say_gone(request: Request, err: Exception) -> JSONResponse:
+    return _problem(400, "the client has gone")
 
 
 async def _say_nothing(request: Request, err: Exception) -> JSONResponse:

@@ -9,7 +9,6 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
-from earmark.errors import EarmarkError
 from earmark.pool import Limits, run_pool
 from earmark.server.tasks import Fit, Outcome, Progress, Task, make_work
 
@@ -99,13 +98,9 @@ class _Shift:
                         )
                         death = Outcome(error=f"{why}; it may be damaged: convert it first")
                     self._order.result.set_result(death or result.result or Outcome())
-        except Cancelled as err:
-            self._fail(err)
-        except EarmarkError as err:
-            self._fail(err)
-        except BaseException as err:
-            self._fail(err)
-            raise
+        except Exception as err:  # the orders to come must not suffer from it
+            if not self._order.result.done():
+                self._order.result.set_exception(err)
 
     def _tasks(self) -> Iterator[Task]:
         assert not isinstance(self._order.task, Fit)
@@ -121,10 +116,6 @@ class _Shift:
     def _check(self) -> None:
         if self._ends.is_set() or self._order.cancelled.is_set():
             raise Cancelled
-
-    def _fail(self, err: BaseException) -> None:
-        if not self._order.result.done():
-            self._order.result.set_exception(err)
 
 
 class Errands:

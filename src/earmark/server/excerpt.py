@@ -64,14 +64,14 @@ class Player:
         Where time stamps leave a gap, there is silence.
         """
         self._go_to(start)
-        n = round(seconds * self.rate)
+        n, beginning = round(seconds * self.rate), round(start * self.rate)
         found = np.zeros((n, self.n_channels), np.int16)
         layout = "stereo" if self.n_channels == 2 else "mono"
         resampler = AudioResampler(format="s16", layout=layout, rate=self.rate)
         heard = 0
         while (following := self._following()) is not None:
             time, frame = following
-            at = round((time - start) * self.rate)
+            at = round(time * self.rate) - beginning
             if at + frame.samples > 0:
                 for part in resampler.resample(frame):
                     block = part.to_ndarray().reshape(-1, self.n_channels)

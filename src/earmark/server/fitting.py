@@ -143,7 +143,9 @@ def main(labels: str, target: str, jobs: str) -> None:
 
 def _end_with_input() -> None:
     sys.stdin.read()
-    os.killpg(0, signal.SIGKILL)
+    if sys.platform != "win32":
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -61,22 +61,33 @@ class Jobs:
         self._database, self._hub, self._most = database, hub, most
         self._task_of, self._settle, self._turned, self._fault = task_of, settle, turned, fault
         self._changed = threading.Condition()
-        self._closed = False
+        self._closed, self._n_added = False, 0
         self._progress: dict[str, tuple[float, float | None, float]] = {}
         self._stages: dict[str, str] = {}
         self._orders: dict[str, Order] = {}
         self._recover()
 
     def add(self, kind: str, recording: str | None, model: str | None) -> dict[str, Any]:
-        """Add a job; return it.  Raises `Refusal` if too many wait."""
+        """Add a job, or find the same one that has not ended yet; return it.
+
+        Raises `Refusal` if too many wait.
+        """
         made = secrets.token_hex(6)
         with self._database.transaction():
+            same = self._database.row(
+                "SELECT * FROM jobs WHERE state IN ('queued', 'running') "
+                "AND kind = ? AND recording IS ? AND model IS ?",
+                (kind, recording, model),
+            )
+            if same is not None:
+                return self.view(same)
             self.check_room()
             self._database.run(
                 "INSERT INTO jobs (id, kind, recording, model, created) VALUES (?, ?, ?, ?, ?)",
                 (made, kind, recording, model, time.time()),
             )
         with self._changed:
+            self._n_added += 1
             self._changed.notify_all()
         return self._tell(made, turned=False)
 
@@ -146,14 +157,18 @@ class Jobs:
         until = None if seconds is None else time.monotonic() + seconds
         while True:
             with self._changed:
-                while not self._closed and (row := self._claim(kinds)) is None:
-                    left = None if until is None else until - time.monotonic()
-                    if left is not None and left <= 0:
-                        return None
-                    self._changed.wait(left)
                 if self._closed:
                     return None
-            assert row is not None
+                seen = self._n_added
+            row = self._claim(kinds)  # not under the lock: whoever adds a job may hold the database
+            if row is None:
+                left = None if until is None else until - time.monotonic()
+                if left is not None and left <= 0:
+                    return None
+                with self._changed:
+                    if self._n_added == seen and not self._closed:
+                        self._changed.wait(left)
+                continue
             self._tell(row["id"])
             try:
                 order = Order(self._task_of(row), partial(self.note, row["id"]))

@@ -61,8 +61,7 @@ class LevelWriter:
         self._folder, self._factor, self._fold = folder, factor, fold
         self._resources = ExitStack()
         self._files = [
-            self._resources.enter_context((folder / str(level)).open("xb", buffering=0))
-            for level in range(n_levels)
+            self._resources.enter_context((folder / str(level)).open("xb")) for level in range(n_levels)
         ]
         self._pending: list[Rows | None] = [None] * n_levels
         self._facts = {"row_s": row_s, "factor": factor, **(facts or {})}
@@ -79,6 +78,7 @@ class LevelWriter:
             self._begin(rows)
         for level, file in enumerate(self._files):
             file.write(rows.tobytes())
+            file.flush()  # for those who look on
             if level + 1 < len(self._files):
                 rows = self._folded(level, rows)
             if not len(rows):
@@ -98,6 +98,7 @@ class LevelWriter:
             carried = self._fold(pending[None]) if len(pending) else None
             if carried is not None:
                 file.write(carried.tobytes())
+                file.flush()
         self._note({**(facts or {}), "done": True})
 
     def _begin(self, rows: Rows) -> None:

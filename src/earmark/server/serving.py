@@ -13,6 +13,7 @@ from types import FrameType
 import uvicorn
 
 from earmark.errors import ConfigError
+from earmark.modelfile import read_model
 from earmark.server.app import make_app
 from earmark.server.settings import Settings
 from earmark.server.studio import Studio
@@ -49,9 +50,11 @@ def serve(settings: Settings, ready: Callable[[str], None], *, browser: bool = F
     ------
     ConfigError
         If the address is taken or cannot be had, or another server is at work in the store.
+    ModelError
+        If there is no such model.
     """
-    listener = take_address(settings)
-    with listener:
+    read_model(settings.model)  # one that is not there is refused now, not job by job
+    with take_address(settings) as listener:
         studio = Studio(settings)
         try:
             address = address_of(settings, listener)

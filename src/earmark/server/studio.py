@@ -34,6 +34,7 @@ _LOCK = "serve.lock"
 # What a request waits for, at most, seconds.
 _ERRAND_S = 60.0
 _N_ERRANDS = 2
+_N_FETCHES = 2
 
 
 class Studio:
@@ -77,8 +78,11 @@ class Studio:
             self.public,
         )
         self.recordings.sweep()
-        take = partial(self.jobs.take, (FETCH, PICTURE, DETECT))
-        self._crew = Crew(settings.workers, settings.limits, take)
+        # What waits for other machines does not keep those busy that compute.
+        self._crews = [
+            Crew(settings.workers, settings.limits, partial(self.jobs.take, (PICTURE, DETECT))),
+            Crew(_N_FETCHES, settings.limits, partial(self.jobs.take, (FETCH,))),
+        ]
         self._fitter = Fitter(settings.limits, settings.workers, partial(self.jobs.take, (FIT,)), self._say)
         threading.Thread(target=self._warm_up, daemon=True).start()
 
@@ -86,7 +90,8 @@ class Studio:
         """End all workers; jobs that they were at are begun again by the next server."""
         self.hub.close()
         self.jobs.close()
-        self._crew.close()
+        for crew in self._crews:
+            crew.close()
         self._fitter.close()
         self.errands.close()
         self.corrections.close()

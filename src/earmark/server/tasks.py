@@ -253,6 +253,9 @@ def make_work() -> Callable[[Task, Progress], Outcome]:
 def _run(bench: Bench, task: Task, progress: Progress) -> Outcome:
     try:
         return Outcome(task.run(bench, progress))
+    except OSError as err:
+        bench.drop_player()
+        return Outcome(error=f"the store cannot be used ({err.strerror or err}); make room there")
     except Exception as err:
         bench.drop_player()
         why, _ = fault_of(err, task.source, task.name)

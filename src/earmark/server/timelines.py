@@ -7,16 +7,15 @@ changes; so edits of different segments go together, and of two edits of one seg
 from __future__ import annotations
 
 import json
-import math
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from earmark.errors import AnnotationError
 from earmark.server.database import Database
 from earmark.server.problems import Refusal, missing
+from earmark.server.segments import check_label, fields_of, to_json
 from earmark.timeline import Segment, Timeline
 
 DETECTED, EDITED = "detected", "edited"
@@ -24,7 +23,6 @@ DETECTED, EDITED = "detected", "edited"
 MODEL, PERSON = "model", "person"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}")
 _MOST_SEGMENTS = 100_000
-_MOST_LABEL = 64
 _TOLERANCE_S = 1e-6
 
 
@@ -118,7 +116,7 @@ class Timelines:
         if len(timeline) > _MOST_SEGMENTS:
             raise Refusal(413, f"{len(timeline)} segments; a timeline holds up to {_MOST_SEGMENTS}")
         for segment in timeline if origin == PERSON else ():
-            _check_label(segment.label)
+            check_label(segment.label)
         with self._database.transaction():
             before = self._database.row(
                 "SELECT version, origin FROM timelines WHERE recording = ? AND name = ?", (recording, name)
@@ -197,9 +195,28 @@ class Timelines:
             self._database.run(
                 "INSERT INTO edits (recording, name, version, at, client, removed, added) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (recording, name, version, time.time(), client, _texts(remove), _texts(add)),
+                (recording, name, version, time.time(), client, to_json(remove), to_json(add)),
             )
         return name, version
+
+    def edits(self, recording: str, name: str, since: int) -> list[dict[str, Any]]:
+        """Return the edits that made the versions after `since`; raises `Refusal` if there is no timeline."""
+        self._row(recording, name)
+        found = self._database.rows(
+            "SELECT version, at, client, removed, added FROM edits "
+            "WHERE recording = ? AND name = ? AND version > ? ORDER BY version",
+            (recording, name, since),
+        )
+        return [
+            {
+                "version": row["version"],
+                "at": row["at"],
+                "by": row["client"],
+                "remove": json.loads(row["removed"]),
+                "add": json.loads(row["added"]),
+            }
+            for row in found
+        ]
 
     def _row(self, recording: str, name: str) -> Any:
         row = self._database.row(
@@ -257,7 +274,7 @@ class Timelines:
         return self._database.run(f"DELETE FROM segments WHERE {where}", place) == 1
 
     def _put_in(self, recording: str, name: str, segment: Segment, row: Any) -> None:
-        _check_label(segment.label)
+        check_label(segment.label)
         if segment.end > row["duration"] + _TOLERANCE_S:
             raise Refusal(
                 422, f"a segment ends at {segment.end:g} s, after the recording's {row['duration']:g} s"
@@ -289,39 +306,3 @@ class Timelines:
                 segment.speech_to_music_db,
             ),
         )
-
-
-def fields_of(segment: Segment) -> dict[str, Any]:
-    """Return a segment as JSON writes it."""
-    return {
-        "start": segment.start,
-        "end": segment.end,
-        "label": segment.label,
-        "confidence": segment.confidence,
-        "speech_to_music_db": segment.speech_to_music_db,
-    }
-
-
-def segment_of(fields: Mapping[str, Any]) -> Segment:
-    """Return a segment of what JSON says; raises `Refusal` if it is none."""
-    try:
-        confidence, ratio = (
-            None if fields.get(name) is None else float(fields[name])
-            for name in ("confidence", "speech_to_music_db")
-        )
-        if (confidence is not None and not 0 <= confidence <= 1) or (
-            ratio is not None and not math.isfinite(ratio)
-        ):
-            raise AnnotationError("confidence must be 0 to 1, and speech_to_music_db finite")
-        return Segment(float(fields["start"]), float(fields["end"]), fields["label"], confidence, ratio)
-    except AnnotationError as err:
-        raise Refusal(422, str(err)) from err
-
-
-def _texts(segments: Iterable[Segment]) -> str:
-    return json.dumps([fields_of(segment) for segment in segments], ensure_ascii=False)
-
-
-def _check_label(label: str) -> None:
-    if not (0 < len(label) <= _MOST_LABEL and label.isprintable() and label == label.strip()):
-        raise Refusal(422, f"label {label[:80]!r}: give 1 to {_MOST_LABEL} printable characters")

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from earmark.errors import EarmarkError
 from earmark.server.database import Database
 from earmark.server.problems import Refusal, missing
 from earmark.server.recordings import clean_name
@@ -96,13 +97,15 @@ class Uploads:
             received = self.received(upload)
             if offset != received:
                 raise Refusal(409, f"{received} bytes are there; go on from there", received=received)
-            with self._path(upload).open("ab", buffering=0) as file:
+            with self._path(upload).open("ab") as file:
                 async for piece in pieces:
                     received += len(piece)
                     if received > size:
                         raise Refusal(413, f"more than the {size} bytes that were announced", received=offset)
                     file.write(piece)
             return received
+        except OSError as err:
+            raise EarmarkError(f"the upload cannot be written: {err.strerror or err}; make room") from err
         finally:
             with self._lock:
                 self._busy.discard(upload)

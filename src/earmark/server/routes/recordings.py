@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
+from urllib.parse import unquote, urlsplit
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -171,7 +172,7 @@ def _add_named(studio: Studio, body: Named) -> dict[str, Any]:
     if not studio.settings.allow_urls:
         raise Refusal(403, "this server fetches nothing; upload the recording, or have --allow-urls set")
     check_url(body.url)
-    made = studio.add(body.url.partition("?")[0], FETCHED, body.url, body.model, None)
+    made = studio.add(unquote(urlsplit(body.url).path), FETCHED, body.url, body.model, None)
     studio.tell(made)
     return studio.view(made)
 

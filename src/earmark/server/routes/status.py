@@ -6,7 +6,7 @@ import asyncio
 from importlib.util import find_spec
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
@@ -51,7 +51,7 @@ def status(studio: TheStudio) -> dict[str, Any]:
 
 
 @router.post("/login", status_code=204)
-async def login(body: Login, studio: TheStudio) -> Response:
+async def login(body: Login, request: Request, studio: TheStudio) -> Response:
     """Exchange the token for a cookie, for browsers."""
     token = studio.settings.token
     if token is not None and not is_same(body.token, token):
@@ -59,7 +59,14 @@ async def login(body: Login, studio: TheStudio) -> Response:
         raise Refusal(403, "that is not the token")
     answer = Response(status_code=204)
     if token is not None:
-        answer.set_cookie(COOKIE, pass_of(token), max_age=30 * 86_400, httponly=True, samesite="strict")
+        answer.set_cookie(
+            COOKIE,
+            pass_of(token),
+            max_age=30 * 86_400,
+            httponly=True,
+            samesite="strict",
+            secure=request.headers.get("x-forwarded-proto") == "https",  # behind a proxy that speaks TLS
+        )
     return answer
 
 

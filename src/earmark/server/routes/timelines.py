@@ -17,9 +17,10 @@ from earmark.server.evidence import settable
 from earmark.server.levels import Levels
 from earmark.server.problems import Refusal
 from earmark.server.routes.common import Body, Id, Marked, Seconds, TheStudio, TimelineName, value_of
+from earmark.server.segments import segment_of
 from earmark.server.studio import Studio
 from earmark.server.tasks import Compare, Redecode
-from earmark.server.timelines import DETECTED, EDITED, NAME, PERSON, Kept, segment_of
+from earmark.server.timelines import DETECTED, EDITED, NAME, PERSON, Kept
 from earmark.timeline import Timeline
 
 router = APIRouter(prefix="/api/recordings/{recording}", tags=["timelines"])
@@ -74,7 +75,7 @@ def read(
     row = studio.recordings.get(recording)
     kept = studio.timelines.get(recording, name)
     chosen = _format(format, request.headers.get("accept", ""))
-    tag = f'"{name}-{kept.version}-{chosen}-{start:g}-{end:g}"'
+    tag = f'"{kept.version}-{name}-{chosen}-{start:g}-{end:g}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
@@ -142,6 +143,14 @@ def edit(
     return {"name": changed, "version": version}
 
 
+@router.get("/timelines/{name}/edits")
+def edits(
+    recording: Id, name: TimelineName, studio: TheStudio, since: Annotated[int, Query(ge=0, le=1 << 50)] = 0
+) -> list[dict[str, Any]]:
+    """Return the edits that made the versions after `since`, the oldest first, with when and by whom."""
+    return studio.timelines.edits(recording, name, since)
+
+
 @router.get("/decode")
 def options(
     recording: Id, studio: TheStudio, model: Annotated[str | None, Query(max_length=64)] = None
@@ -207,9 +216,8 @@ def _version(if_match: str | None) -> int | None:
     if if_match is None:
         return None
     # As it was sent by ETag, or the bare number.
-    parts = if_match.removeprefix("W/").strip('"').split("-")
-    found = next((part for part in parts if part.isdecimal()), None)
-    if found is None or len(found) > 12:
+    found = if_match.removeprefix("W/").strip('"').partition("-")[0]
+    if not found.isdecimal() or len(found) > 12:
         raise Refusal(422, f"If-Match: {if_match[:40]}: give the timeline's version, e.g. 3")
     return int(found)
 

@@ -43,8 +43,9 @@ def peaks(
     piece = levels.span(start, end, bins) if start < end else Piece(b"", start, start, 0)
     row_s = (piece.end - piece.start) / max(1, piece.n_rows)
     if levels.done and 0 < end - start <= _CLOSE_S and piece.n_rows and (end - start) / bins < row_s / 2:
-        source = str(studio.recordings.source(studio.recordings.get(recording)))
-        data, bin_s = value_of(studio.errands.run(LookCloser(source, recording, start, end - start, bins)))
+        row = studio.recordings.get(recording)
+        source = str(studio.recordings.source(row))
+        data, bin_s = value_of(studio.errands.run(LookCloser(source, row["name"], start, end - start, bins)))
         piece = Piece(data, start, start + len(data) // 2 * bin_s, len(data) // 2)
     return raw(piece, **{"X-Complete": "1" if levels.done else "0"})
 
