@@ -21,6 +21,7 @@ import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from PIL import Image
@@ -73,7 +74,17 @@ class Served:
     """A server on a free port, with its store in a folder."""
 
     def __init__(self, store: Path) -> None:
-        command = [sys.executable, "-m", "earmark", "serve", "--store", str(store), "--no-browser", "--port", "0"]
+        command = [
+            sys.executable,
+            "-m",
+            "earmark",
+            "serve",
+            "--store",
+            str(store),
+            "--no-browser",
+            "--port",
+            "0",
+        ]
         self.process = subprocess.Popen([*command, "--no-color"], stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         found = re.search(r"http://[\d.]+:\d+", self.process.stdout.readline())
@@ -88,19 +99,25 @@ class Served:
 
     def add(self, file: Path, name: str, ready: str) -> str:
         """Upload a recording; return its id when it has `ready`."""
-        made = str(self.ask(f"/api/recordings?name={urllib.request.quote(name)}", "POST", file.read_bytes())["id"])
+        made = str(self.ask(f"/api/recordings?name={quote(name)}", "POST", file.read_bytes())["id"])
         while not self.ask(f"/api/recordings/{made}")[ready]:
             time.sleep(0.3)
         return made
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("task", choices=("speed", "pictures"))
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "docs" / "page")
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as work, served(Path(work)) as server, browser(given.chromium) as started:
+    with (
+        tempfile.TemporaryDirectory() as work,
+        served(Path(work)) as server,
+        browser(given.chromium) as started,
+    ):
         if given.task == "speed":
             speed(server, started, Path(work))
         else:
@@ -125,7 +142,9 @@ def browser(chromium: str) -> Iterator[Browser]:
         started.close()
 
 
-def shown(browser: Browser, url: str, width: int, height: int, scheme: Any = "light", scale: float = 1) -> Page:
+def shown(
+    browser: Browser, url: str, width: int, height: int, scheme: Any = "light", scale: float = 1
+) -> Page:
     """Open the page and wait until it is there."""
     page = browser.new_page(
         viewport={"width": width, "height": height}, color_scheme=scheme, device_scale_factor=scale
@@ -202,9 +221,7 @@ def many_segments() -> list[dict[str, Any]]:
 def pictures(server: Served, browser: Browser, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     recording = server.add(PROGRAMME, "programme.opus", "timelines")
-    server.ask(
-        f"/api/recordings/{recording}/timelines/reference?format=csv", "PUT", REFERENCE.read_bytes()
-    )
+    server.ask(f"/api/recordings/{recording}/timelines/reference?format=csv", "PUT", REFERENCE.read_bytes())
     place = f"{server.url}/#{recording}"
 
     def take(page: Page, name: str) -> None:

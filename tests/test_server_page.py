@@ -1,4 +1,4 @@
-"""The page in a real browser: upload, watch, look, play, zoom, edit, compare, export; the server is the real one."""
+"""The page in a real browser, on the real server: upload, look, play, edit, compare, export."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -47,9 +48,21 @@ class Served:
     """A server of its own on a free port, or one that is given."""
 
     def __init__(self, store: Path, *options: str, port: int = 0) -> None:
-        command = [sys.executable, "-m", "earmark", "serve", "--store", str(store), "--no-browser", "--no-color"]
+        command = [
+            sys.executable,
+            "-m",
+            "earmark",
+            "serve",
+            "--store",
+            str(store),
+            "--no-browser",
+            "--no-color",
+        ]
         self.process = subprocess.Popen(
-            [*command, "--port", str(port), *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [*command, "--port", str(port), *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         assert self.process.stdout is not None
         said = next((line for line in self.process.stdout if "http://" in line), "")
@@ -185,7 +198,7 @@ def test_a_file_is_uploaded_watched_seen_played_and_zoomed(opened: Callable[...,
     eventually(lambda: page.locator("#segments .segment").count() > 3, True)
     assert page.locator("#lane-heads b").all_inner_texts() == ["speech", "music", "noise"]
     for canvas in ("waveform", "spectrogram", "lanes", "ruler"):
-        eventually(lambda canvas=canvas: drawn(page, canvas) > 3, True)
+        eventually(lambda canvas=canvas: drawn(page, canvas) > 2, True)
 
     page.keyboard.press("+")
     eventually(lambda: "@" in page.evaluate("location.hash"), True)
@@ -359,9 +372,7 @@ def test_sliders_decode_at_once_and_what_is_kept_is_a_timeline(
 
 def test_names_stay_text(opened: Callable[..., Any], served: Served) -> None:
     name = "<img src=x onerror=\"document.title='taken'\">.wav"
-    made = served.ask(
-        f"/api/recordings?name={urllib.request.quote(name)}", "POST", b"RIFF, but no sound in it at all"
-    )
+    made = served.ask(f"/api/recordings?name={quote(name)}", "POST", b"RIFF, but no sound in it at all")
     page = opened()
     page.locator(f"#recordings [data-id='{made['id']}'] .open").click()
     api.expect(page.locator("#recording-name")).to_have_text(name)
@@ -407,5 +418,7 @@ def test_the_page_is_small_and_brings_nothing_from_elsewhere() -> None:
     assert sum(file.stat().st_size for file in files) <= 300_000
     for file in files:
         text = file.read_text(encoding="utf-8")
-        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(", text), file.name
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(", text), (
+            file.name
+        )
         assert not re.findall(r"https?://(?!www\.w3\.org/)\w", text), file.name
