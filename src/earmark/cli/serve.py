@@ -62,8 +62,13 @@ def serve(
         ),
     ] = None,
     memory: Annotated[
-        float, typer.Option("--memory", metavar="MB", help="What a job may take before it is ended.")
-    ] = 2000.0,
+        float | None,
+        typer.Option(
+            "--memory",
+            metavar="MB",
+            help="What a job may take before it is ended. [dim]\\[default: 2000; on Linux only][/dim]",
+        ),
+    ] = None,
     timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="Likewise, seconds.")] = 6 * 3600.0,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the page.")] = False,
     no_color: Annotated[
@@ -72,9 +77,9 @@ def serve(
 ) -> None:
     """Look, listen and correct in the browser: a local server and its page. Ctrl-C ends it."""
     # Imported late: they bring in numpy, the network and the server.
-    from earmark.pool import Limits, usable_cores
+    from earmark.pool import usable_cores
     from earmark.server.serving import serve as run
-    from earmark.server.settings import Bounds, Settings, default_store
+    from earmark.server.settings import Bounds, Settings, default_store, job_limits
     from earmark.terminal import make_console
 
     settings = Settings(
@@ -88,7 +93,7 @@ def serve(
         model,
         usable_cores() if jobs is None else jobs,
         Bounds(round(max_upload * 1e6), max_hours * 3600, max_recordings),
-        Limits(timeout, memory),
+        job_limits(timeout, memory),
     )
     console = make_console(color=not no_color)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from earmark.modelfile import DEFAULT_MODEL
 from earmark.pool import Limits
 
 _LEAST_TOKEN = 12
+_MEMORY_MB = 2000.0
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class Settings:
     model: str = DEFAULT_MODEL
     workers: int = 2
     bounds: Bounds = field(default_factory=Bounds)
-    limits: Limits = field(default_factory=lambda: Limits(seconds=6 * 3600.0, memory_mb=2000.0))
+    limits: Limits = field(default_factory=lambda: job_limits())
 
     def __post_init__(self) -> None:
         if not 0 <= self.port < 1 << 16:
@@ -106,6 +108,13 @@ class Settings:
                 f"host {self.host}: others could reach the server there; give a token, with --token or the "
                 "variable EARMARK_TOKEN, or leave --host out"
             )
+
+
+def job_limits(seconds: float = 6 * 3600.0, memory_mb: float | None = None) -> Limits:
+    """Return the limits of a job; that of memory is 2000 MB unless given, where the system tells memory."""
+    if memory_mb is None and sys.platform == "linux":
+        memory_mb = _MEMORY_MB
+    return Limits(seconds, memory_mb)
 
 
 def is_loopback(host: str) -> bool:
