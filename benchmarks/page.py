@@ -254,6 +254,7 @@ def pictures(server: Served, browser: Browser, folder: Path) -> None:
 
     page = opened(browser, place, 390, 844)
     page.locator("#segments .segment").nth(3).click()
+    page.evaluate("scrollTo(0, 0)")
     take(page, "phone")
 
 

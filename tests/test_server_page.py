@@ -189,9 +189,14 @@ def eventually(found: Callable[[], Any], wanted: Any) -> None:
 def test_a_file_is_uploaded_watched_seen_played_and_zoomed(opened: Callable[..., Any]) -> None:
     page = opened()
     api.expect(page.locator("#welcome-title")).to_be_visible()
+    breaks = iter([True])  # the connection, once
+    page.route(
+        "**/api/uploads/*?offset=*", lambda route: route.abort() if next(breaks, False) else route.continue_()
+    )
     with page.expect_file_chooser() as choosing:
         page.get_by_role("button", name="Add files").first.click()
     choosing.value.set_files(PROGRAMME)
+    page.get_by_text("waits for the server").wait_for()
     page.wait_for_selector("#recordings .open[aria-current]")
     page.wait_for_selector("#recordings [role=progressbar], #recordings .shares")
     page.wait_for_selector("#recordings .shares")

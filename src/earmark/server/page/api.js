@@ -13,6 +13,9 @@ export class ApiError extends Error {
   }
 }
 
+/** Whether an error may be gone when the same is asked again: no answer, or a server that is just busy. */
+export const passing = (error) => [0, 429, 502, 503, 504].includes(error.status);
+
 let onLogin = async () => {};
 
 /** Say what to do when a token is asked for: `ask` ends once somebody has logged in. */
@@ -74,7 +77,7 @@ async function bytes(path, signal) {
 export const login = (token) => request("/api/login", { method: "POST", json: { token } });
 export const status = () => read("/api/status");
 
-export const recordings = () => read("/api/recordings");
+export const recordings = () => read("/api/recordings?limit=10000");
 export const recording = (id) => read(at(id));
 export const removeRecording = (id) => request(at(id), { method: "DELETE" });
 export const addFromFolder = (path, model) => read("/api/recordings", { method: "POST", json: { path, model } });

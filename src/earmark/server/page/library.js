@@ -6,6 +6,7 @@ import { asked, confirmed, pickFiles } from "./dialogs.js";
 import { Emitter } from "./emitter.js";
 import { browse } from "./folder.js";
 import { clock, count, day, percent, size } from "./format.js";
+import { nextFrame } from "./frames.js";
 import { complain, notice, say } from "./notices.js";
 import { theme } from "./theme.js";
 import { Uploads } from "./uploads.js";
@@ -19,6 +20,8 @@ export class Library extends Emitter {
   current = null;
   status = null;
   uploads = new Uploads();
+  #rows = new Map();
+  #draw = () => this.#paint();
 
   /** @param {{list: HTMLElement, uploads: HTMLElement, search: HTMLInputElement, model: HTMLSelectElement, add: HTMLElement}} elements */
   constructor(elements) {
@@ -136,16 +139,30 @@ export class Library extends Emitter {
   }
 
   #show() {
+    nextFrame(this.#draw);
+  }
+
+  /** Put the rows in place; those of recordings that are as they were stay. */
+  #paint() {
     const wanted = this.elements.search.value.trim().toLowerCase();
     const shown = [...this.recordings.values()].filter((r) => r.name.toLowerCase().includes(wanted));
     const { list } = this.elements;
     const focused = document.activeElement?.closest?.("[data-id]")?.dataset.id;
-    const rows = shown.map((recording) => this.#row(recording));
-    if (!rows.length && this.recordings.size) rows.push(h("li.none", { text: `No name holds “${wanted}”.` }));
-    if (!this.recordings.size) rows.push(h("li.none", { text: "No recordings yet. Drop files anywhere on this page." }));
-    fill(list, ...rows);
+    const kept = this.#rows;
+    this.#rows = new Map();
+    for (const recording of shown) {
+      const key = JSON.stringify([recording, recording.id === this.current]);
+      const old = kept.get(recording.id);
+      this.#rows.set(recording.id, old?.key === key ? old : { key, row: this.#row(recording) });
+    }
+    const rows = [...this.#rows.values()].map(({ row }) => row);
+    if (!rows.length) rows.push(h("li.none", { text: this.recordings.size ? `No name holds “${wanted}”.` : "No recordings yet. Drop files anywhere on this page." }));
+    const sameOrder = list.childElementCount === rows.length && [...kept.keys()].join() === [...this.#rows.keys()].join();
+    if (!sameOrder) fill(list, ...rows);
+    else rows.forEach((row, i) => row !== list.children[i] && list.children[i].replaceWith(row));
     list.setAttribute("aria-label", count(shown.length, "recording"));
-    if (focused) list.querySelector(`[data-id="${CSS.escape(focused)}"] .open`)?.focus({ preventScroll: true });
+    if (focused && !document.activeElement?.closest?.("[data-id]"))
+      list.querySelector(`[data-id="${CSS.escape(focused)}"] .open`)?.focus({ preventScroll: true });
   }
 
   #row(recording) {

@@ -154,7 +154,7 @@ export class Marks extends Emitter {
   }
 
   async #refused(error, edit, name) {
-    if (error.status === 0 || error.status >= 500) {
+    if (api.passing(error)) {
       await new Promise((resolve) => (this.#timer = setTimeout(resolve, RETRY_MS)));
       return;
     }

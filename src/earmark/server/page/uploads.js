@@ -114,7 +114,7 @@ export class Uploads extends Emitter {
     this.emit("change");
   }
 
-  /** Try until the server is there again; what it refuses is an error at once. */
+  /** Try until the server is there again, or agrees on where the file stands; what it refuses is an error at once. */
   async #steadily(entry, action, resume = async () => {}) {
     for (let wait = 500; ; wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
       try {
@@ -122,8 +122,8 @@ export class Uploads extends Emitter {
         entry.state = "sending";
         return answer;
       } catch (error) {
-        if (error.name === "AbortError" || (error.status > 0 && error.status < 500 && error.status !== 409)) throw error;
-        if (error.status === 409 && wait > 4000) throw error;
+        const apart = error.status === 409 && wait < 4000;
+        if (!apart && !api.passing(error)) throw error;
         entry.state = "stalled";
         this.emit("change");
         await new Promise((done) => setTimeout(done, wait));
