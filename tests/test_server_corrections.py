@@ -12,8 +12,12 @@ from serverhelp import running, settings_of, settled, upload, wait_for
 from starlette.testclient import TestClient
 
 from earmark.audio_writer import write_audio
+from earmark.pool import Limits
 from earmark.server.corrections import FILE_NAME
+from earmark.server.crew import Order
+from earmark.server.fitting import Fitter
 from earmark.server.routes import corrections
+from earmark.server.tasks import Fit
 
 N_RECORDINGS = 3
 
@@ -80,6 +84,18 @@ def test_without_the_extra_the_command_is_told(client: TestClient, monkeypatch: 
     assert answer.status_code == 409
     assert "pip install 'earmark[train]'" in answer.json()["error"]
     assert answer.json()["command"].startswith("earmark fit STORE/corrections/labels.csv -o mine.onnx")
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"), [(Limits(0.05), "limit of time"), (Limits(60, 1), "limit of memory")]
+)
+def test_learning_has_limits(tmp_path: Path, limits: Limits, words: str) -> None:
+    order = Order(Fit("x", tmp_path / "labels.csv", tmp_path / "x.onnx"))
+    waiting = iter([order])
+    fitter = Fitter(limits, 1, lambda seconds: next(waiting, None), lambda task, stage: None)
+    outcome = order.result.result(60)
+    fitter.close()
+    assert words in (outcome.error or "")
 
 
 def test_a_model_of_corrections_marks_like_any_other(client: TestClient) -> None:

@@ -16,7 +16,7 @@ from earmark.server.events import Hub
 from earmark.server.jobs import DETECT, FIT, PICTURE, Jobs
 from earmark.server.problems import Refusal
 from earmark.server.studio import Studio
-from earmark.server.tasks import Outcome, Redecode, Task
+from earmark.server.tasks import Outcome, Prepare, Redecode, Task
 
 
 class Desk:
@@ -112,6 +112,20 @@ def test_the_same_job_does_not_wait_twice(tmp_path: Path) -> None:
     assert jobs.add(DETECT, "r", "a")["state"] == "running"
     order.result.set_result(Outcome(None))
     assert jobs.add(DETECT, "r", "a")["id"] != first["id"]
+
+
+def test_what_is_no_job_is_done_when_there_is_none(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.jobs.add(DETECT, "r", None)
+    loose: list[Task] = [Prepare("a"), Prepare("b")]
+    desk.jobs.loose(DETECT, list(loose))
+    assert desk.jobs.take((FIT,), 0) is None
+    orders = [desk.jobs.take((DETECT,), 0) for _ in range(4)]
+    assert orders[3] is None
+    assert [order.task for order in orders[:3] if order is not None] == [
+        Redecode(Path("x"), {}),
+        *loose[::-1],
+    ]
 
 
 def test_whoever_waits_for_a_job_gets_it_at_once_or_is_sent_home(tmp_path: Path) -> None:

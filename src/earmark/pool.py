@@ -64,7 +64,7 @@ class Limits:
         for name, value in (("time", self.seconds), ("memory", self.memory_mb)):
             if value is not None and not value > 0:
                 raise ConfigError(f"a limit of {name} of {value:g}: it must be above 0")
-        if self.memory_mb is not None and _resident_mb(os.getpid()) is None:
+        if self.memory_mb is not None and resident_mb(os.getpid()) is None:
             raise ConfigError("a limit of memory needs /proc, which only Linux has; leave it out here")
 
 
@@ -230,13 +230,13 @@ def _kill_exceeding(slots: Iterable[_Slot[Item]], limits: Limits) -> None:
             continue
         if limits.seconds is not None and time.monotonic() - slot.since >= limits.seconds:
             slot.exceeded = f"it took longer than {limits.seconds:g} s, the limit of time"
-        elif limits.memory_mb is not None and (_resident_mb(slot.process.pid) or 0.0) > limits.memory_mb:
+        elif limits.memory_mb is not None and (resident_mb(slot.process.pid) or 0.0) > limits.memory_mb:
             slot.exceeded = f"it took more than {limits.memory_mb:g} MB, the limit of memory"
         if slot.exceeded is not None:
             slot.process.kill()
 
 
-def _resident_mb(pid: int | None) -> float | None:
+def resident_mb(pid: int | None) -> float | None:
     """Return what a process holds in memory, MB; None if the system does not tell, or it has ended."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])

@@ -20,7 +20,7 @@ from queue import Empty, SimpleQueue
 from typing import IO, Any
 
 from earmark.errors import EarmarkError
-from earmark.pool import Limits
+from earmark.pool import Limits, resident_mb
 from earmark.server.crew import Cancelled, Order
 from earmark.server.tasks import Fit, Outcome
 
@@ -35,7 +35,7 @@ class Fitter:
     Parameters
     ----------
     limits : Limits
-        Of each; that of memory does not count, for it has processes of its own.
+        Of each; that of memory is of the process that learns, not of those that embed for it.
     jobs : int
         Recordings embedded at a time.
     take : callable
@@ -82,8 +82,8 @@ class Fitter:
                 while True:
                     if self._ends.is_set() or order.cancelled.is_set():
                         raise Cancelled
-                    if self._limits.seconds and time.monotonic() - since > self._limits.seconds:
-                        return Outcome(error=f"it took longer than {self._limits.seconds:g} s")
+                    if (why := self._exceeded(process.pid, time.monotonic() - since)) is not None:
+                        return Outcome(error=why)
                     try:
                         line = lines.get(timeout=_LOOK_S)
                     except Empty:
@@ -97,6 +97,14 @@ class Fitter:
                         last = Outcome(said.get("result"), said.get("error"))
             finally:
                 _end(process)
+
+    def _exceeded(self, pid: int, seconds: float) -> str | None:
+        limits = self._limits
+        if limits.seconds is not None and seconds > limits.seconds:
+            return f"it took longer than {limits.seconds:g} s, the limit of time"
+        if limits.memory_mb is not None and (resident_mb(pid) or 0.0) > limits.memory_mb:
+            return f"it took more than {limits.memory_mb:g} MB, the limit of memory"
+        return None
 
 
 def _read(pipe: IO[str], lines: SimpleQueue[str | None]) -> None:

@@ -62,6 +62,7 @@ class Jobs:
         self._task_of, self._settle, self._turned, self._fault = task_of, settle, turned, fault
         self._changed = threading.Condition()
         self._closed, self._n_added = False, 0
+        self._loose: dict[str, list[Task]] = {}
         self._progress: dict[str, tuple[float, float | None, float]] = {}
         self._stages: dict[str, str] = {}
         self._orders: dict[str, Order] = {}
@@ -90,6 +91,13 @@ class Jobs:
             self._n_added += 1
             self._changed.notify_all()
         return self._tell(made, turned=False)
+
+    def loose(self, kind: str, tasks: list[Task]) -> None:
+        """Have tasks done that are no jobs, by whoever takes jobs of a kind and finds none."""
+        with self._changed:
+            self._loose[kind] = tasks
+            self._n_added += 1
+            self._changed.notify_all()
 
     def check_room(self) -> None:
         """Raise `Refusal` if too many jobs wait."""
@@ -162,6 +170,10 @@ class Jobs:
                 seen = self._n_added
             row = self._claim(kinds)  # not under the lock: whoever adds a job may hold the database
             if row is None:
+                with self._changed:
+                    tasks = next((self._loose[kind] for kind in kinds if self._loose.get(kind)), None)
+                    if tasks is not None:
+                        return Order(tasks.pop())
                 left = None if until is None else until - time.monotonic()
                 if left is not None and left <= 0:
                     return None

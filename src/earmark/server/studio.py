@@ -26,7 +26,7 @@ from earmark.server.models import Models
 from earmark.server.problems import Refusal
 from earmark.server.recordings import FETCHED, Recordings
 from earmark.server.settings import Settings
-from earmark.server.tasks import Draw, Fetch, Fit, Mark, Task
+from earmark.server.tasks import Draw, Fetch, Fit, Mark, Prepare, Task
 from earmark.server.timelines import DETECTED, EDITED, MODEL, Timelines
 from earmark.server.uploads import Uploads
 
@@ -116,6 +116,11 @@ class Studio:
         if kind == FETCHED:
             self.jobs.add(FETCH, made, None)
         return made
+
+    def prepare(self) -> None:
+        """Have workers ready by the time a recording is there."""
+        tasks: list[Task] = [Prepare(self.models.opened_by(self.models.default))] * self.settings.workers
+        self.jobs.loose(DETECT, list(tasks))
 
     def begin(self, recording: str) -> None:
         """Have a recording drawn and marked."""

@@ -116,6 +116,21 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Prepare:
+    """Load what marking needs, while a recording is still on its way."""
+
+    model: str
+    source: str = ""
+    name: str = ""
+
+    def run(self, bench: Bench, progress: Progress) -> None:
+        import earmark.server.evidence
+        import earmark.server.picture  # noqa: F401
+
+        bench.detector(self.model)
+
+
+@dataclass(frozen=True)
 class Fetch:
     """Copy a recording from a public address into the file `target`; return its size in bytes."""
 
@@ -242,7 +257,7 @@ class Fit:
     target: Path
 
 
-Task = Draw | Mark | Fetch | Play | LookCloser | Redecode | Compare | Describe
+Task = Draw | Mark | Prepare | Fetch | Play | LookCloser | Redecode | Compare | Describe
 
 
 def make_work() -> Callable[[Task, Progress], Outcome]:

@@ -117,7 +117,9 @@ def look(studio: TheStudio, path: Annotated[str, Query(max_length=4000)] = "") -
 def begin(body: Begun, studio: TheStudio) -> dict[str, Any]:
     """Begin an upload in pieces."""
     studio.recordings.check_room()
-    return {"upload": studio.uploads.begin(body.name, body.size), "chunk_bytes": CHUNK_BYTES}
+    made = studio.uploads.begin(body.name, body.size)
+    studio.prepare()
+    return {"upload": made, "chunk_bytes": CHUNK_BYTES}
 
 
 @router.get("/uploads/{upload}")
