@@ -29,7 +29,7 @@ export function bindings(work, page) {
   return [
     row("Playback", [" "], "Play, pause", () => player.toggle()),
     row("Playback", ["Enter"], "Play what is picked", () => work.playPicked()),
-    row("Playback", ["F"], "Follow playback", () => work.followButton.click()),
+    row("Playback", ["F"], "Follow playback", () => work.transport.toggleFollow()),
     row("Cursor", ["ArrowLeft"], "Back a little", () => work.move(-part(0.02))),
     row("Cursor", ["ArrowRight"], "On a little", () => work.move(part(0.02))),
     row("Cursor", [","], "Back 10 ms", () => work.move(-NUDGE_S)),

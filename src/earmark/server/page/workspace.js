@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { Compare } from "./compare.js";
 import { Curves } from "./curves.js";
-import { asked } from "./dialogs.js";
+import { asked, confirmed } from "./dialogs.js";
 import { button, byId, debounce, fill, h } from "./dom.js";
 import { Editor, named } from "./editor.js";
 import { Emitter } from "./emitter.js";
@@ -11,18 +11,19 @@ import { Exports } from "./exports.js";
 import { clock, length, parseTime } from "./format.js";
 import { LaneHeads } from "./lanehead.js";
 import { Lanes } from "./lanes.js";
-import { bar, doing } from "./library.js";
 import { SegmentList } from "./list.js";
 import { Marks } from "./marks.js";
 import { complain, notice, say } from "./notices.js";
 import { Overview } from "./overview.js";
 import { Picked } from "./picked.js";
 import { Player } from "./player.js";
+import { showProgress } from "./progress.js";
 import { Ruler } from "./ruler.js";
 import { Selection } from "./selection.js";
 import { Spectrogram } from "./spectrogram.js";
 import { Stage } from "./stage.js";
 import { Tune } from "./tune.js";
+import { Transport } from "./transport.js";
 import { TimeView } from "./view.js";
 import { WaveData } from "./wavedata.js";
 import { Waveform } from "./waveform.js";
@@ -33,10 +34,10 @@ const preferred = (names) => ["edited", "detected"].find((name) => names.include
 /** Emits `place` when the view has come to rest. */
 export class Workspace extends Emitter {
   recording = null;
-  follow = true;
   #models = [];
   #loading = null;
   #pointed = null;
+  #own = [];
 
   constructor() {
     super();
@@ -59,8 +60,11 @@ export class Workspace extends Emitter {
     this.tune = new Tune(byId("tune"), marks, this.curves);
     this.compare = new Compare(byId("compare"), marks);
     this.exports = new Exports(byId("exports"), marks);
+    this.dropButton = button("trash", "Delete this timeline", () => this.#drop(), { class: "quiet" });
+    this.dropButton.hidden = true;
+    byId("timeline").after(this.dropButton);
     this.#connect();
-    this.#transport();
+    this.transport = new Transport(this);
   }
 
   /** Take in what the server can do. */
@@ -74,13 +78,9 @@ export class Workspace extends Emitter {
     const { view, marks, player, selection } = this;
     const rest = debounce(400, () => this.emit("place"));
     view.on("change", rest);
-    view.on("change", () => this.#zoomText());
-    player.on("time", (time) => this.#at(time));
-    player.on("state", () => this.#playing());
     player.on("failed", complain);
-    marks.on("change", () => this.#buttons());
+    marks.on("change", () => this.#outline());
     marks.on("change", () => this.#keepSelection());
-    marks.on("state", () => this.#saved());
     marks.on("failed", complain);
     marks.on("foreign", () => say("Somebody else has changed a segment; it is shown."));
     marks.on("renamed", (name) => {
@@ -134,6 +134,7 @@ export class Workspace extends Emitter {
     this.curves.open(null, null, 0);
     this.spectrogram.open(null);
     this.waveform.data = this.overview.data = null;
+    byId("duration").textContent = "";
     this.#choice(null);
   }
 
@@ -145,7 +146,15 @@ export class Workspace extends Emitter {
     else if (this.data && recording.peaks && !before.peaks) this.#redraw();
     const { model } = this;
     if (recording.models?.includes(model) && this.curves.model !== `${recording.id}/${model}`) this.#model(model);
-    this.#state(recording);
+    showProgress(recording);
+    this.#outline();
+  }
+
+  /** Until there is something to see, its place is outlined. */
+  #outline() {
+    const working = ["queued", "running"].includes(this.recording?.state);
+    byId("stage").classList.toggle("blank", !this.data);
+    byId("stage").classList.toggle("waiting", working && !this.marks.shown);
   }
 
   get model() {
@@ -199,6 +208,7 @@ export class Workspace extends Emitter {
     const found = await api.timelines(id).catch(() => []);
     if (this.recording?.id !== id) return;
     this.names = found.map((timeline) => timeline.name);
+    this.#own = found.filter((timeline) => timeline.origin === "person").map((timeline) => timeline.name);
     this.#choice(shown ?? this.marks.name);
     this.compare.open(id, this.names);
   }
@@ -209,6 +219,14 @@ export class Workspace extends Emitter {
     fill(select, ...names.map((n) => h("option", { value: n, text: n })), !names.length && h("option", { value: "", text: "none yet" }));
     select.disabled = !names.length;
     if (name) select.value = name;
+    this.dropButton.hidden = !this.#own.includes(select.value);
+  }
+
+  /** Delete the timeline that is shown; what a model found stays. */
+  async #drop() {
+    const { recording, name } = this.marks;
+    const text = `“${name}” and its changes will be gone for everybody who uses this server.`;
+    if (await confirmed("Delete this timeline?", text, "Delete")) await api.removeTimeline(recording, name).catch(complain);
   }
 
   /** Take in an edit, or a timeline that is new, other or gone. */
@@ -239,34 +257,6 @@ export class Workspace extends Emitter {
     this.spectrogram.forget();
     this.waveform.layer.invalidate();
     this.overview.layer.invalidate();
-  }
-
-  #state(recording) {
-    const { state, progress, error, id } = recording;
-    const box = byId("progress");
-    byId("stage").classList.toggle("blank", !this.data);
-    const working = state === "running" || state === "queued";
-    box.hidden = !(working || state === "failed" || state === "cancelled");
-    box.classList.toggle("failed", !working);
-    byId("stage").classList.toggle("waiting", working && !this.marks.shown);
-    if (working) {
-      const text = doing(recording);
-      fill(box, h("span", { text }), bar(progress ?? 0, text), button(null, "Stop", () => this.#stop(id), { text: "Stop" }));
-    } else if (!box.hidden) {
-      const text = state === "failed" ? (error ?? "It failed.") : "It was stopped.";
-      const again = () => api.detect(id, recording.model).catch(complain);
-      fill(box, h("span.wrong", { role: "alert", text }), button("again", "Try again", again, { text: "Try again" }));
-    }
-  }
-
-  async #stop(id) {
-    try {
-      const { jobs } = await api.recording(id);
-      const working = jobs.filter((job) => ["queued", "running"].includes(job.state));
-      for (const job of working) await api.cancelJob(job.id);
-    } catch (error) {
-      complain(error);
-    }
   }
 
   // -- where one is ------------------------------------------------------------------------------
@@ -356,18 +346,6 @@ export class Workspace extends Emitter {
     }
   }
 
-  #at(time) {
-    byId("position").textContent = clock(time, 2);
-    this.overview.at(time);
-    if (this.player.playing && this.follow && (time > this.view.end - 0.06 * this.view.span || time < this.view.start))
-      this.view.show(time - 0.06 * this.view.span, this.view.span);
-  }
-
-  #zoomText() {
-    const text = length(this.view.span);
-    if (byId("span").textContent !== text) byId("span").textContent = text;
-  }
-
   /** A segment that is gone is picked no longer. */
   #keepSelection() {
     const { segment } = this.selection;
@@ -375,70 +353,6 @@ export class Workspace extends Emitter {
     const found = this.marks.shown?.find(segment);
     if (!found) this.selection.clear();
     else this.selection.segment = found;
-  }
-
-  #playing() {
-    const { playing } = this.player;
-    this.playButton.replaceWith((this.playButton = this.#playToggle(playing)));
-  }
-
-  #playToggle(playing) {
-    return button(playing ? "pause" : "play", playing ? "Pause" : "Play", () => this.player.toggle(), { key: "Space", class: "primary round" });
-  }
-
-  #buttons() {
-    const { history, preview, track } = this.marks;
-    this.undoButton.disabled = Boolean(preview) || !history.canUndo;
-    this.redoButton.disabled = Boolean(preview) || !history.canRedo;
-    byId("preview").hidden = !preview;
-    byId("stage").classList.toggle("waiting", !track && ["queued", "running"].includes(this.recording?.state));
-  }
-
-  #saved() {
-    const { unsaved, recording, version, name } = this.marks;
-    byId("saved").textContent = !recording ? "" : unsaved ? "Saving…" : version > 1 || name === "edited" ? "Saved" : "";
-    this.#buttons();
-  }
-
-  #transport() {
-    const { view, player } = this;
-    this.playButton = this.#playToggle(false);
-    this.undoButton = button("undo", "Undo", () => this.editor.undo(), { key: "Ctrl+Z" });
-    this.redoButton = button("redo", "Redo", () => this.editor.redo(), { key: "Ctrl+Shift+Z" });
-    this.undoButton.disabled = this.redoButton.disabled = true;
-    const follow = button("follow", "Follow playback", () => {
-      this.follow = !this.follow;
-      follow.setAttribute("aria-pressed", this.follow);
-    }, { key: "F" });
-    follow.setAttribute("aria-pressed", true);
-    this.followButton = follow;
-    byId("play-buttons").append(
-      button("previous", "Previous segment", () => this.step(-1), { key: "↑" }),
-      this.playButton,
-      button("next", "Next segment", () => this.step(1), { key: "↓" }),
-    );
-    byId("edit-buttons").append(this.undoButton, this.redoButton, h("span.divider"), ...this.#spanButtons());
-    byId("zoom-buttons").append(
-      follow,
-      button("zoomOut", "Zoom out", () => view.zoom(1 / 1.6), { key: "−" }),
-      button("zoomIn", "Zoom in", () => view.zoom(1.6), { key: "+" }),
-      button("zoomTo", "Zoom to what is picked", () => this.zoomPicked(), { key: "Z" }),
-      button("fit", "Show all", () => view.fit(), { key: "0" }),
-    );
-    byId("position").addEventListener("click", () => this.jump());
-    byId("preview").append(
-      h("span", { text: "Preview, not saved" }),
-      button(null, "Keep", () => this.tune.keep(), { text: "Keep…" }),
-      button(null, "Discard", () => this.tune.discard(), { text: "Discard" }),
-    );
-    player.emit("time", 0);
-  }
-
-  #spanButtons() {
-    return [
-      button(null, "Select from the cursor", () => this.point("start"), { text: "In", key: "I" }),
-      button(null, "Select up to the cursor", () => this.point("end"), { text: "Out", key: "O" }),
-    ];
   }
 
   /** The way to mark the recording again, for the heading. */
