@@ -72,6 +72,7 @@ FLOORS = [
     {"chains", "detector", "classrows", "evaluation", "datasets"},
     {"live", "jobs", "parquetfile", "embedjobs", "classifyjobs", "train", "__init__"},
     {"batch"},
+    {"server"},
     {"bench"},
     {"cli", "__main__"},
 ]

@@ -69,7 +69,7 @@ class Limits:
         for name, value in (("time", self.seconds), ("memory", self.memory_mb)):
             if value is not None and not value > 0:
                 raise ConfigError(f"a limit of {name} of {value:g}: it must be above 0")
-        if self.memory_mb is not None and _resident_mb(os.getpid()) is None:
+        if self.memory_mb is not None and resident_mb(os.getpid()) is None:
             raise ConfigError("a limit of memory needs /proc, which only Linux has; leave it out here")
 
 
@@ -112,6 +112,7 @@ def run_pool(
     jobs: int,
     progress: Callable[[int, float, float | None], None],
     limits: Limits | None = None,
+    check: Callable[[], None] | None = None,
 ) -> Generator[Done[Result]]:
     """Run the work on every item; yield results in the order in which they come.
 
@@ -129,6 +130,8 @@ def run_pool(
         Called with an item's index, the seconds of it that are done, and of how many.
     limits : Limits, optional
         Of each item.
+    check : callable, optional
+        Called often while workers are at work; what it raises stops them.
 
     Raises
     ------
@@ -167,7 +170,9 @@ def run_pool(
     try:
         fill()
         while slots:
-            ready = wait(list(slots), _patience(slots.values(), limits))
+            ready = wait(list(slots), _LOOK_S if check is not None else _patience(slots.values(), limits))
+            if check is not None:
+                check()
             _kill_exceeding([slot for pipe, slot in slots.items() if pipe not in ready], limits)
             for pipe in [pipe for pipe in slots if pipe in ready]:
                 slot = slots[pipe]
@@ -231,13 +236,13 @@ def _kill_exceeding(slots: Iterable[_Slot[Item]], limits: Limits) -> None:
             continue
         if limits.seconds is not None and time.monotonic() - slot.since >= limits.seconds:
             slot.exceeded = f"it took longer than {limits.seconds:g} s, the limit of time"
-        elif limits.memory_mb is not None and (_resident_mb(slot.process.pid) or 0.0) > limits.memory_mb:
+        elif limits.memory_mb is not None and (resident_mb(slot.process.pid) or 0.0) > limits.memory_mb:
             slot.exceeded = f"it took more than {limits.memory_mb:g} MB, the limit of memory"
         if slot.exceeded is not None:
             slot.process.kill()
 
 
-def _resident_mb(pid: int | None) -> float | None:
+def resident_mb(pid: int | None) -> float | None:
     """Return what a process holds in memory, MB; None if the system does not tell, or it has ended."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from earmark.cli import bench_batch, studies
+from earmark.cli import bench_batch, bench_serve, studies
 from earmark.cli.outcome import finish, status
 
 
@@ -341,5 +341,6 @@ def table(
 
 app.command()(bench_batch.batch)
 app.command()(bench_batch.scale)
+app.command()(bench_serve.serve)
 for _study in (studies.separability, studies.transfer, studies.learned_features, studies.heo_cost):
     app.command()(_study)

@@ -1,0 +1,160 @@
+"""A classifier made of the corrections: `earmark fit` in a process of its own, which a thread looks after.
+
+``python -m earmark.server.fitting LABELS.csv MODEL.onnx JOBS`` writes what it does to standard output, a line
+of JSON each, and ends with all of its own processes as soon as its standard input is closed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import IO, Any
+
+from earmark.errors import EarmarkError
+from earmark.pool import Limits, resident_mb
+from earmark.server.crew import Cancelled, Order
+from earmark.server.tasks import Fit, Outcome
+
+_LOOK_S = 0.1
+# What a model along a recording can be: these marks need scores of every window, and no minutes of training.
+HEADS, FUSION = ("svm", "lda"), "late"
+
+
+class Fitter:
+    """A thread that has models made, one after the other; close it after use.
+
+    Parameters
+    ----------
+    limits : Limits
+        Of each; that of memory is of the process that learns, not of those that embed for it.
+    jobs : int
+        Recordings embedded at a time.
+    take : callable
+        As in `Crew`.
+    say : callable
+        Called with a task and what is being done.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        jobs: int,
+        take: Callable[[float | None], Order | None],
+        say: Callable[[Fit, str], None],
+    ) -> None:
+        self._limits, self._jobs, self._take, self._say = limits, jobs, take, say
+        self._ends = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End what is at work; `take` must return None by now."""
+        self._ends.set()
+        self._thread.join(10)
+
+    def _serve(self) -> None:
+        while (order := self._take(None)) is not None:
+            try:
+                assert isinstance(order.task, Fit)
+                order.result.set_result(self._run(order, order.task))
+            except Cancelled as err:
+                order.result.set_exception(err)
+            except OSError as err:
+                order.result.set_result(Outcome(error=f"it cannot be begun ({err.strerror or err})"))
+
+    def _run(self, order: Order, task: Fit) -> Outcome:
+        command = [sys.executable, "-m", __name__, str(task.labels), str(task.target), str(self._jobs)]
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        since, last = time.monotonic(), Outcome(error="it ended without a word; see the server's log")
+        with subprocess.Popen(command, text=True, start_new_session=True, **pipes) as process:
+            try:
+                lines: SimpleQueue[str | None] = SimpleQueue()
+                threading.Thread(target=_read, args=(process.stdout, lines), daemon=True).start()
+                while True:
+                    if self._ends.is_set() or order.cancelled.is_set():
+                        raise Cancelled
+                    if (why := self._exceeded(process.pid, time.monotonic() - since)) is not None:
+                        return Outcome(error=why)
+                    try:
+                        line = lines.get(timeout=_LOOK_S)
+                    except Empty:
+                        continue
+                    if line is None:
+                        return last
+                    said = json.loads(line)
+                    if "stage" in said:
+                        self._say(task, said["stage"])
+                    else:
+                        last = Outcome(said.get("result"), said.get("error"))
+            finally:
+                _end(process)
+
+    def _exceeded(self, pid: int, seconds: float) -> str | None:
+        limits = self._limits
+        if limits.seconds is not None and seconds > limits.seconds:
+            return f"it took longer than {limits.seconds:g} s, the limit of time"
+        if limits.memory_mb is not None and (resident_mb(pid) or 0.0) > limits.memory_mb:
+            return f"it took more than {limits.memory_mb:g} MB, the limit of memory"
+        return None
+
+
+def _read(pipe: IO[str], lines: SimpleQueue[str | None]) -> None:
+    for line in pipe:
+        lines.put(line)
+    lines.put(None)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a process and those it has begun."""
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        process.wait(2)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def main(labels: str, target: str, jobs: str) -> None:
+    """Make a model of labelled regions."""
+    out = sys.stdout
+    sys.stdout = sys.stderr  # nobody else's words come between
+
+    def write(**said: Any) -> None:
+        out.write(json.dumps(said) + "\n")
+        out.flush()
+
+    threading.Thread(target=_end_with_input, daemon=True).start()
+    from earmark.embedjobs import EmbedSettings
+    from earmark.modelfile import DEFAULT_EMBEDDER
+    from earmark.train.fitting.run import FitSettings, fit_classifier
+
+    embedding = EmbedSettings(DEFAULT_EMBEDDER, None, None)
+    settings = FitSettings(embedding, HEADS, (FUSION,), jobs=int(jobs))
+    try:
+        fitted = fit_classifier(labels, settings, tell=lambda text: write(stage=text))
+        fitted.write(Path(target))
+        report = fitted.report
+        facts = {"accuracy": asdict(report.accuracy), "classes": list(report.labels)}
+        write(result={**facts, "notes": list(report.notes)})
+    except EarmarkError as err:
+        write(error=str(err))
+
+
+def _end_with_input() -> None:
+    sys.stdin.read()
+    if sys.platform != "win32":
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,294 @@
+"""Jobs: kept in the database, so that they outlive the server, and done by worker processes.
+
+What was running when the server ended is begun again, up to three times: a job may be what ended it.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+from earmark.server.crew import Cancelled, Order
+from earmark.server.database import Database
+from earmark.server.events import Hub
+from earmark.server.problems import Refusal, missing
+from earmark.server.tasks import Fit, Outcome, Task
+
+FETCH, PICTURE, DETECT, FIT = "fetch", "picture", "detect", "fit"
+ACTIVE = ("queued", "running")
+# In the order in which they are taken up: what is seen first comes first.
+_RANK = f"CASE kind WHEN '{FETCH}' THEN 0 WHEN '{PICTURE}' THEN 1 WHEN '{DETECT}' THEN 2 ELSE 3 END"
+_MOST_ATTEMPTS = 3
+_TELL_S = 0.2
+
+
+class Jobs:
+    """The queue.
+
+    Parameters
+    ----------
+    database : Database
+    hub : Hub
+        Told of each change.
+    most : int
+        Jobs that may wait or run.
+    task_of : callable
+        Returns the task of a job's row; what it raises makes the job fail.
+    settle : callable
+        Called with a job's row and what its task returned; it may return what the job's `result` is to say.
+    turned : callable
+        Called with a recording's id when one of its jobs begins or ends.
+    fault : callable
+        Turns an error into the line that clients see.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        hub: Hub,
+        most: int,
+        task_of: Callable[[Any], Task | Fit],
+        settle: Callable[[Any, Any], dict[str, Any] | None],
+        turned: Callable[[str], None],
+        fault: Callable[[str], str],
+    ) -> None:
+        self._database, self._hub, self._most = database, hub, most
+        self._task_of, self._settle, self._turned, self._fault = task_of, settle, turned, fault
+        self._changed = threading.Condition()
+        self._closed, self._n_added = False, 0
+        self._loose: dict[str, list[Task]] = {}
+        self._progress: dict[str, tuple[float, float | None, float]] = {}
+        self._stages: dict[str, str] = {}
+        self._orders: dict[str, Order] = {}
+        self._recover()
+
+    def add(self, kind: str, recording: str | None, model: str | None) -> dict[str, Any]:
+        """Add a job, or find the same one that has not ended yet; return it.
+
+        Raises `Refusal` if too many wait.
+        """
+        made = secrets.token_hex(6)
+        with self._database.transaction():
+            same = self._database.row(
+                "SELECT * FROM jobs WHERE state IN ('queued', 'running') "
+                "AND kind = ? AND recording IS ? AND model IS ?",
+                (kind, recording, model),
+            )
+            if same is not None:
+                return self.view(same)
+            self.check_room()
+            self._database.run(
+                "INSERT INTO jobs (id, kind, recording, model, created) VALUES (?, ?, ?, ?, ?)",
+                (made, kind, recording, model, time.time()),
+            )
+        with self._changed:
+            self._n_added += 1
+            self._changed.notify_all()
+        return self._tell(made, turned=False)
+
+    def loose(self, kind: str, tasks: list[Task]) -> None:
+        """Have tasks done that are no jobs, by whoever takes jobs of a kind and finds none."""
+        with self._changed:
+            self._loose[kind] = tasks
+            self._n_added += 1
+            self._changed.notify_all()
+
+    def check_room(self) -> None:
+        """Raise `Refusal` if too many jobs wait."""
+        (count,) = self._database.rows("SELECT COUNT(*) FROM jobs WHERE state IN ('queued', 'running')")[0]
+        if count >= self._most:
+            raise Refusal(429, f"{count} jobs wait, as many as may; try again later")
+
+    def get(self, job: str) -> dict[str, Any]:
+        """Return a job; raises `Refusal` if there is none."""
+        row = self._database.row("SELECT * FROM jobs WHERE id = ?", (job,))
+        if row is None:
+            raise missing("job", job)
+        return self.view(row)
+
+    def of(self, recording: str) -> list[dict[str, Any]]:
+        """Return the jobs of a recording, the oldest first."""
+        rows = self._database.rows("SELECT * FROM jobs WHERE recording = ? ORDER BY number", (recording,))
+        return [self.view(row) for row in rows]
+
+    def by_recording(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the jobs of all recordings."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for row in self._database.rows("SELECT * FROM jobs WHERE recording IS NOT NULL ORDER BY number"):
+            found.setdefault(row["recording"], []).append(self.view(row))
+        return found
+
+    def view(self, row: Any) -> dict[str, Any]:
+        """Return what clients see of a job."""
+        seconds, total, _ = self._progress.get(row["id"], (0.0, None, 0.0))
+        done = row["state"] == "done"
+        return {
+            "id": row["id"],
+            "kind": row["kind"],
+            "recording": row["recording"],
+            "model": row["model"],
+            "state": row["state"],
+            "progress": 1.0 if done else min(0.99, seconds / total) if total else 0.0,
+            "seconds": seconds,
+            "stage": self._stages.get(row["id"]),
+            "error": row["error"],
+            "result": json.loads(row["result"]) if row["result"] else None,
+            "created": row["created"],
+        }
+
+    def cancel(self, job: str) -> dict[str, Any]:
+        """Cancel a job that waits or runs; return it.  Raises `Refusal` if it has ended."""
+        found = self.get(job)
+        if self._end(job, "cancelled", only="queued"):
+            return self._tell(job)
+        order = self._orders.get(job)
+        if order is None or found["state"] != "running":
+            raise Refusal(409, f"job '{job}' is {found['state']}; only one that waits or runs can be ended")
+        order.cancelled.set()
+        return found
+
+    def cancel_all(self, recording: str) -> None:
+        """Cancel what waits or runs for a recording, and forget its jobs."""
+        for job in self.of(recording):
+            if job["id"] in self._orders:
+                self._orders[job["id"]].cancelled.set()
+        self._database.run("DELETE FROM jobs WHERE recording = ?", (recording,))
+
+    def take(self, kinds: Sequence[str], seconds: float | None) -> Order | None:
+        """Return the next job of some kinds as an order, waiting so long for one; None if there is none."""
+        until = None if seconds is None else time.monotonic() + seconds
+        while True:
+            with self._changed:
+                if self._closed:
+                    return None
+                seen = self._n_added
+            row = self._claim(kinds)  # not under the lock: whoever adds a job may hold the database
+            if row is None:
+                with self._changed:
+                    tasks = next((self._loose[kind] for kind in kinds if self._loose.get(kind)), None)
+                    if tasks is not None:
+                        return Order(tasks.pop())
+                left = None if until is None else until - time.monotonic()
+                if left is not None and left <= 0:
+                    return None
+                with self._changed:
+                    if self._n_added == seen and not self._closed:
+                        self._changed.wait(left)
+                continue
+            self._tell(row["id"])
+            try:
+                order = Order(self._task_of(row), partial(self.note, row["id"]))
+            except Exception as err:
+                self.fail(row["id"], str(err))
+                continue
+            self._orders[row["id"]] = order
+            order.result.add_done_callback(partial(self._ended, row))
+            return order
+
+    def note(self, job: str, seconds: float, total: float | None) -> None:
+        """Note how far a job is; it is told a few times a second."""
+        now = time.monotonic()
+        told = self._progress.get(job, (0.0, None, 0.0))[2]
+        if now - told >= _TELL_S:
+            self._progress[job] = (seconds, total, now)
+            self._tell(job, turned=False)
+        else:
+            self._progress[job] = (seconds, total, told)
+
+    def say(self, job: str, stage: str) -> None:
+        """Note what is being done for a job."""
+        self._stages[job] = stage
+        self._tell(job, turned=False)
+
+    def fail(self, job: str, why: str) -> None:
+        """Let a job fail."""
+        if self._end(job, "failed", self._fault(why)):
+            self._tell(job)
+
+    def finish(self, row: Any, value: Any) -> None:
+        """Settle a job that is done; it is done together with what came of it."""
+        with self._database.transaction():
+            if self._database.row("SELECT 1 FROM jobs WHERE id = ?", (row["id"],)) is None:
+                return  # removed meanwhile
+            result = self._settle(row, value)
+            self._end(row["id"], "done", result=None if result is None else json.dumps(result))
+        self._tell(row["id"])
+
+    def close(self) -> None:
+        """Give out no more jobs; what runs stays marked as running, and is begun again by the next server."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _recover(self) -> None:
+        with self._database.transaction():
+            self._database.run(
+                f"UPDATE jobs SET state = 'failed', ended = ?, error = 'the server ended {_MOST_ATTEMPTS} "
+                "times while it was at work on this' WHERE state = 'running' AND attempts >= ?",
+                (time.time(), _MOST_ATTEMPTS),
+            )
+            self._database.run("UPDATE jobs SET state = 'queued' WHERE state = 'running'")
+
+    def _claim(self, kinds: Sequence[str]) -> Any:
+        marks = ", ".join("?" * len(kinds))
+        with self._database.transaction():
+            row = self._database.row(
+                f"SELECT * FROM jobs WHERE state = 'queued' AND kind IN ({marks}) ORDER BY {_RANK}, number",
+                kinds,
+            )
+            if row is not None:
+                self._database.run(
+                    "UPDATE jobs SET state = 'running', attempts = attempts + 1 WHERE id = ?", (row["id"],)
+                )
+        return row
+
+    def _ended(self, row: Any, future: Future[Outcome]) -> None:
+        job = row["id"]
+        self._orders.pop(job, None)
+        try:
+            outcome = future.result()
+            if outcome.error is not None:
+                self.fail(job, outcome.error)
+            else:
+                self.finish(row, outcome.value)
+        except Cancelled:
+            if not self._closed and self._end(job, "cancelled"):
+                self._tell(job)
+        except Exception as err:  # the next job must not suffer from it
+            self.fail(job, str(err))
+        finally:
+            self._progress.pop(job, None)
+            self._stages.pop(job, None)
+
+    def _end(
+        self,
+        job: str,
+        state: str,
+        error: str | None = None,
+        result: str | None = None,
+        only: str | None = None,
+    ) -> bool:
+        """Note a job's end; tell whether it was still to end."""
+        which = "state IN ('queued', 'running')" if only is None else f"state = '{only}'"
+        return bool(
+            self._database.run(
+                f"UPDATE jobs SET state = ?, error = ?, result = ?, ended = ? WHERE id = ? AND {which}",
+                (state, error, result, time.time(), job),
+            )
+        )
+
+    def _tell(self, job: str, turned: bool = True) -> dict[str, Any]:
+        row = self._database.row("SELECT * FROM jobs WHERE id = ?", (job,))
+        if row is None:
+            return {}
+        seen = self.view(row)
+        self._hub.publish("job", seen)
+        if turned and row["recording"] is not None:
+            self._turned(row["recording"])
+        return seen

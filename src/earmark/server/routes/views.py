@@ -1,0 +1,105 @@
+"""What is seen and heard of a recording: peaks, spectrogram, posteriors, sound."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from fastapi import Path as InPath
+
+from earmark.server.excerpt import LONGEST_S
+from earmark.server.levels import Levels, Piece
+from earmark.server.problems import Refusal
+from earmark.server.routes.common import (
+    BINARY,
+    Bins,
+    Id,
+    Seconds,
+    TheStudio,
+    check_span,
+    raw,
+    value_of,
+)
+from earmark.server.tasks import LookCloser, Play
+
+router = APIRouter(prefix="/api/recordings/{recording}", tags=["views"])
+
+TILE_FRAMES, N_BANDS = 256, 64
+# Shorter spans may be looked at more closely than the stored levels allow.
+_CLOSE_S = 10.0
+
+
+@router.get("/peaks", responses=BINARY)
+def peaks(
+    recording: Id, studio: TheStudio, start: Seconds = 0, end: Seconds = 1e7, bins: Bins = 2000
+) -> Response:
+    """Return the lowest and highest samples, int8, of at least `bins` cells, as far as they are known.
+
+    The headers X-Start, X-End and X-Bins say what is sent; X-Complete is 0 while more is to come.
+    """
+    levels = studio.levels(recording, "peaks")
+    end = min(end, levels.seconds)
+    check_span(start, max(end, start + 1e-9))
+    piece = levels.span(start, end, bins) if start < end else Piece(b"", start, start, 0)
+    row_s = (piece.end - piece.start) / max(1, piece.n_rows)
+    if levels.done and 0 < end - start <= _CLOSE_S and piece.n_rows and (end - start) / bins < row_s / 2:
+        row = studio.recordings.get(recording)
+        source = str(studio.recordings.source(row))
+        data, bin_s = value_of(studio.errands.run(LookCloser(source, row["name"], start, end - start, bins)))
+        piece = Piece(data, start, start + len(data) // 2 * bin_s, len(data) // 2)
+    return raw(piece, **{"X-Complete": "1" if levels.done else "0"})
+
+
+@router.get("/spectrogram/{level}/{tile}", responses=BINARY)
+def spectrogram(
+    recording: Id,
+    level: Annotated[int, InPath(ge=0, le=16)],
+    tile: Annotated[int, InPath(ge=0, le=1 << 24)],
+    studio: TheStudio,
+) -> Response:
+    """Return 256 frames (the last tile: fewer) of 64 mel bands, uint8: 0 is -100 dB, 255 is 0 dB.
+
+    A frame of level L is the maximum over 2^L of 10 ms.
+    """
+    levels = studio.levels(recording, "spectrogram")
+    first = tile * TILE_FRAMES
+    data = levels.read(level, first, first + TILE_FRAMES)
+    if not data:
+        raise Refusal(404, f"level {level} has {-(-levels.count(level) // TILE_FRAMES)} tiles")
+    n_frames, row_s = len(data) // N_BANDS, levels.row_s(level)
+    # A tile that is whole never changes.
+    whole = n_frames == TILE_FRAMES or levels.done
+    cache = "private, max-age=3600" if whole else "no-store"
+    return raw(Piece(data, first * row_s, (first + n_frames) * row_s, n_frames), **{"Cache-Control": cache})
+
+
+@router.get("/posteriors", responses=BINARY)
+def posteriors(
+    recording: Id,
+    studio: TheStudio,
+    start: Seconds = 0,
+    end: Seconds = 1e7,
+    bins: Bins = 2000,
+    model: Annotated[str | None, Query(max_length=64)] = None,
+) -> Response:
+    """Return means of the posteriors, uint8, labels side by side; the header X-Labels names them."""
+    levels = Levels(studio.evidence(recording, model) / "curves")
+    end = min(end, levels.seconds)
+    check_span(start, max(end, start + 1e-9))
+    piece = levels.span(start, end, bins) if start < end else Piece(b"", start, start, 0)
+    labels = ",".join(levels.facts["labels"]).encode("utf-8").decode("latin-1")
+    return raw(piece, **{"X-Labels": labels})
+
+
+@router.get("/audio", responses={200: {"content": {"audio/wav": {}}}})
+def audio(
+    recording: Id,
+    studio: TheStudio,
+    start: Seconds = 0,
+    duration: Annotated[float, Query(gt=0, le=LONGEST_S, allow_inf_nan=False)] = 10.0,
+) -> Response:
+    """Return a piece as 16-bit WAV, mono or stereo, which ends where the recording does."""
+    row = studio.recordings.get(recording)
+    source = str(studio.recordings.source(row))
+    data = value_of(studio.errands.run(Play(source, row["name"], start, duration)))
+    return Response(data, media_type="audio/wav", headers={"Cache-Control": "private, max-age=600"})

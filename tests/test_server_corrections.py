@@ -1,0 +1,129 @@
+"""Corrections: a labelled set that `earmark fit` reads, and models made of it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from serverhelp import running, settings_of, settled, upload, wait_for
+from starlette.testclient import TestClient
+
+from earmark.audio_writer import write_audio
+from earmark.pool import Limits
+from earmark.server.corrections import FILE_NAME
+from earmark.server.crew import Order
+from earmark.server.fitting import Fitter
+from earmark.server.routes import corrections
+from earmark.server.tasks import Fit
+
+N_RECORDINGS = 3
+
+
+def mixed(path: Path, seed: int) -> Path:
+    """Write 8 s of noise, then 8 s of tones."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(8 * 16_000) / 16_000
+    noise = 0.1 * rng.standard_normal(len(t))
+    tones = 0.2 * sum(np.sin(2 * np.pi * hz * t) for hz in rng.uniform(300, 2000, 3))
+    write_audio(path, np.concatenate([noise, tones]), 16_000)
+    return path
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory, tiny_model_path: Path) -> Iterator[TestClient]:
+    """Return a client of a server with recordings whose `edited` timelines say what is what."""
+    folder = tmp_path_factory.mktemp("audio")
+    settings = settings_of(tmp_path_factory.mktemp("server") / "store", tiny_model_path)
+    with running(settings) as client:
+        for i in range(N_RECORDINGS):
+            made = upload(client, mixed(folder / f"{i}.wav", i))["id"]
+            settled(client, made)
+            found = client.get(f"/api/recordings/{made}/timelines/detected").json()["segments"]
+            own = [{"start": 0, "end": 8, "label": "hiss"}, {"start": 8, "end": 16, "label": "tone"}]
+            bell = [{"start": 14, "end": 16, "label": "bell"}] if i == 0 else []
+            edit = {"remove": found, "add": own + bell}
+            answer = client.post(f"/api/recordings/{made}/timelines/detected/edits", json=edit)
+            assert answer.status_code == 200, answer.text
+        yield client
+
+
+def test_the_set_is_what_fit_reads(client: TestClient) -> None:
+    found = client.get("/api/corrections").json()
+    assert (found["recordings"], found["left_out"], found["ready"]) == (3, ["tone+bell"], True)
+    assert found["seconds"] == {"hiss": 24.0, "tone": 22.0, "tone+bell": 2.0}
+    file = client.app.state.studio.settings.store / "corrections" / FILE_NAME  # type: ignore[attr-defined]
+    with file.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert [(row["label"], float(row["start"]), float(row["end"])) for row in rows[2:4]] == [
+        ("hiss", 0, 8),
+        ("tone", 8, 16),
+    ]
+    assert len({row["group"] for row in rows}) == N_RECORDINGS
+    assert all((file.parent / row["path"]).is_file() for row in rows)
+    pytest.importorskip("torch")
+    from earmark.train.fitting.examples import check_classes, read_examples
+
+    examples = read_examples(file)
+    check_classes(examples)
+    assert examples.classes == ("hiss", "tone")
+
+
+def test_the_file_is_written_without_being_asked_for(client: TestClient) -> None:
+    studio = client.app.state.studio  # type: ignore[attr-defined]
+    studio.corrections.file.unlink(missing_ok=True)
+    studio.corrections.changed()
+    wait_for(studio.corrections.file.exists)
+
+
+def test_without_the_extra_the_command_is_told(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corrections, "can_train", lambda: False)
+    answer = client.post("/api/corrections/fit", json={"name": "mine"})
+    assert answer.status_code == 409
+    assert "pip install 'earmark[train]'" in answer.json()["error"]
+    assert answer.json()["command"].startswith("earmark fit STORE/corrections/labels.csv -o mine.onnx")
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"), [(Limits(0.05), "limit of time"), (Limits(60, 1), "limit of memory")]
+)
+def test_learning_has_limits(tmp_path: Path, limits: Limits, words: str) -> None:
+    order = Order(Fit("x", tmp_path / "labels.csv", tmp_path / "x.onnx"))
+    waiting = iter([order])
+    fitter = Fitter(limits, 1, lambda seconds: next(waiting, None), lambda task, stage: None)
+    outcome = order.result.result(60)
+    fitter.close()
+    assert words in (outcome.error or "")
+
+
+def test_a_model_of_corrections_marks_like_any_other(client: TestClient) -> None:
+    for needed in ("torch", "sklearn", "onnxscript"):
+        pytest.importorskip(needed)
+    job = client.post("/api/corrections/fit", json={"name": "mine"}).json()
+    assert client.post("/api/corrections/fit", json={"name": "tiny"}).status_code == 409
+
+    def ended() -> object:
+        found = client.get(f"/api/jobs/{job['id']}").json()
+        return found if found["state"] in ("done", "failed") else None
+
+    found = wait_for(ended, 120)
+    assert found["error"] is None
+    assert found["result"]["classes"] == ["hiss", "tone"]
+    assert 0 <= found["result"]["accuracy"]["low"] <= found["result"]["accuracy"]["value"] <= 1
+    models = {each["name"]: each for each in client.get("/api/status").json()["models"]}
+    assert (models["mine"]["kind"], models["mine"]["labels"]) == ("course", ["hiss", "tone"])
+    recording = client.get("/api/recordings").json()[0]["id"]
+    client.post(f"/api/recordings/{recording}/jobs", json={"model": "mine"})
+    assert settled(client, recording)["state"] == "done"
+    segments = client.get(f"/api/recordings/{recording}/timelines/mine").json()["segments"]
+    assert [s["label"] for s in segments] == ["hiss", "tone"]
+    assert segments[0]["end"] == pytest.approx(8, abs=1.5)
+    facts = client.get(f"/api/recordings/{recording}/decode", params={"model": "mine"}).json()
+    assert facts["kind"] == "course"
+    again = client.post(
+        f"/api/recordings/{recording}/decode",
+        json={"model": "mine", "options": {"tone": {"threshold": 0.99}}},
+    )
+    assert again.status_code == 200
