@@ -77,7 +77,7 @@ def serve(
 ) -> None:
     """Look, listen and correct in the browser: a local server and its page. Ctrl-C ends it."""
     # Imported late: they bring in numpy, the network and the server.
-    from earmark.pool import usable_cores
+    from earmark.cores import usable_cores
     from earmark.server.serving import serve as run
     from earmark.server.settings import Bounds, Settings, default_store, job_limits
     from earmark.terminal import make_console
