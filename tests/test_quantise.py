@@ -18,6 +18,7 @@ from earmark.train.export import export_framewise  # noqa: E402
 from earmark.train.models.ecapa import Ecapa  # noqa: E402
 from earmark.train.models.framewise import Dense, Framewise  # noqa: E402
 from earmark.train.quantise import calibrate  # noqa: E402
+from earmark.train.studies.cost import use_cost  # noqa: E402
 
 FRAMES = 60
 FORMS = [
@@ -123,3 +124,18 @@ def test_a_graph_that_disagrees_is_not_written(tmp_path):
     with pytest.raises(ModelError, match="in whole numbers disagrees"):
         export_framewise(net, card(trunk), path, [torch.randn(4, 48, FRAMES)])
     assert not path.exists()
+
+
+def test_what_an_hour_costs_is_told_of_both_kinds_of_products():
+    found = use_cost("ecapa", 0.1, 0.2)
+    assert found["features"] > 0
+    plain, whole = (found["products"][kind] for kind in ("float32", "int8"))
+    # The runtime takes the products in whole numbers as such, and they are most of the work.
+    assert "Gemm" in plain["profile"]
+    assert "QGemm" in whole["profile"]
+    assert "Gemm" not in whole["profile"]
+    for cost in (plain, whole):
+        assert 0 < sum(cost["profile"].values()) <= cost["network"]
+        # 12 s are five windows; an hour of songs of 30 s has 1920 crops.
+        assert cost["crops"] == pytest.approx(cost["network"] * 12 / 3600 / 5 * 1920)
+    assert list(use_cost("resnet18", 0.1, 0.1)["products"]) == ["float32"]
