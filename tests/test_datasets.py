@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import shutil
+import tarfile
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -670,3 +671,27 @@ def test_wrong_arguments_are_one_line(arguments: list[str], message: str, capsys
     err = capsys.readouterr().err
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_melon_tells_what_its_archives_lack(tmp_path: Path) -> None:
+    songs = [
+        {"id": i, "song_gn_gnr_basket": genres}
+        for i, genres in enumerate((["GN0100"], ["GN9000"], ["GN1500"], ["GN0100", "GN0200"], ["GN3000"], []))
+    ]
+    (tmp_path / "song_meta.json").write_text(json.dumps(songs))
+    melon = DATASETS["melon"]
+    count = "songs of one genre: 3 listed, Heo et al. have 612774"
+    assert melon.check(tmp_path) == [count, "1 archives are missing: arena_mel_0.tar"]
+    for n in (0, 2):
+        with tarfile.open(tmp_path / f"arena_mel_{n}.tar", "w") as archive:
+            archive.add(tmp_path / "song_meta.json", "0/0.npy")
+    assert melon.check(tmp_path) == [count, "1 archives are missing: arena_mel_1.tar"]
+    whole = (tmp_path / "arena_mel_0.tar").read_bytes()
+    (tmp_path / "arena_mel_1.tar").write_bytes(whole[:700])
+    assert melon.check(tmp_path) == [count, "'arena_mel_1.tar' is cut short; get it again"]
+    assert described("melon", tmp_path) == [
+        ("0", "music", "GN0100", "0"), ("1", "music", "GN3000", "1"), ("4", "music", "GN3000", "4"),
+    ]  # fmt: skip
+    assert len(melon.labels) == 28
+    (tmp_path / "song_meta.json").write_text("{}{")
+    assert "is no list of Melon's songs" in melon.check(tmp_path)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,9 @@ from earmark.classifier import Classifier  # noqa: E402
 from earmark.cli.app import run  # noqa: E402
 from earmark.errors import ConfigError  # noqa: E402
 from earmark.train.crops.config import CropConfig  # noqa: E402
-from earmark.train.fitting.network import FEATURES, NetworkSettings, fit_network, head_of, heard  # noqa: E402
+from earmark.train.fitting.netfile import head_of  # noqa: E402
+from earmark.train.fitting.netsettings import FEATURES, NetworkSettings  # noqa: E402
+from earmark.train.fitting.network import fit_network, heard  # noqa: E402
 from earmark.train.models import create_model  # noqa: E402
 from earmark.train.models.width import narrowed  # noqa: E402
 
@@ -59,10 +62,11 @@ def test_a_network_is_fitted_and_classifies_as_it_was_tested(data, tmp_path):
 
     samples, _ = read_audio(str(song), sample_rate=RATE)
     windows = np.asarray(extractor.cut(extractor(samples)))
-    assert len(windows) == 2
+    assert len(windows) == 1
     expected = heard(fitted.net, windows, torch.device("cpu"))
     found = classifier.classify(song)
-    assert found.n_windows == 2
+    assert found.n_windows == 1
+    assert classifier.card.trained["products"] == "float32"
     np.testing.assert_allclose(list(found.scores.values()), expected, atol=1e-3)
     again = []
     fit_network(data, SETTINGS, tell=again.append)  # everything was kept
@@ -80,7 +84,7 @@ def test_the_command_writes_a_model_that_classify_runs_with_few_windows(data, tm
     for more in ([], ["--crops", "4"], ["--crops", "99"]):
         assert run(["classify", str(out), str(long), "-f", "json", "-o", "-", "-j", "1", *more]) == 0
         answers.append(json.loads(capsys.readouterr().out)[0])
-    assert [one["windows"] for one in answers] == [9, 4, 9]
+    assert [one["windows"] for one in answers] == [5, 4, 5]
     assert answers[0]["scores"] == answers[2]["scores"] != answers[1]["scores"]
     assert run(["classify", str(out), str(long), "--timeline", "--crops", "4"]) == 2
 
@@ -94,9 +98,53 @@ def test_crops_are_the_first_the_last_and_those_between(data):
     signal = 0.1 * np.random.default_rng(1).normal(size=RATE * 12).astype(np.float32)
     windows = np.asarray(classifier.extractor.cut(classifier.extractor(signal)))
     assert classifier.extractor.window_hop == hop
-    expected = heard(fitted.net, windows[[0, 4, 8]], torch.device("cpu"))
+    expected = heard(fitted.net, windows[[0, 2, 4]], torch.device("cpu"))
     found = classifier.classify(signal, RATE, crops=3)
     np.testing.assert_allclose(list(found.scores.values()), expected, atol=1e-3)
+
+
+def test_windows_follow_each_other_or_as_the_hop_says(data, tmp_path, capsys):
+    out, windows = tmp_path / "own.onnx", []
+    song = tmp_path / "long.wav"
+    write_audio(song, 0.1 * np.random.default_rng(1).normal(size=RATE * 12).astype(np.float32), RATE)
+    options = ["--architecture", "ecapa", "--epochs", "1", "--width", "0.01", "--folds", "2", "-j", "1", "-q"]
+    for more in ([], ["--hop", "1.5"]):
+        assert run(["fit", str(data), "-o", str(out), *options, *more]) == 0
+        windows.append(Classifier(out).classify(song).n_windows)
+    assert windows == [5, 7]  # (12 - 2.35) / 2.35 and / 1.5, and the first one
+
+
+def test_a_network_in_whole_numbers_is_tested_as_it_is_written(data, tmp_path):
+    warned = []
+    settings = replace(SETTINGS, int8=True)
+    fitted = fit_network(data, settings, warn=warned.append)
+    assert any("int8 answers as float32 does for" in line for line in warned)
+    path = tmp_path / "own.onnx"
+    fitted.write(path)
+    classifier = Classifier(path)
+    assert classifier.card.trained["products"] == "int8"
+    assert "whole numbers (int8)" in classifier.card.description
+    assert set(classifier.card.metrics["float32"]) == {"accuracy", "same_answer"}
+    plain = fit_network(data, SETTINGS)  # the same networks
+    plain.write(tmp_path / "plain.onnx")
+    ours, theirs = path.read_bytes(), (tmp_path / "plain.onnx").read_bytes()
+    assert b"QuantizeLinear" in ours
+    assert b"QuantizeLinear" not in theirs
+    song = data / "fast" / "3.wav"
+    found = [list(Classifier(one).classify(song).scores.values()) for one in (path, tmp_path / "plain.onnx")]
+    assert found[0] != found[1]
+    np.testing.assert_allclose(*found, atol=0.05)
+    answers = [[answer.scores for answer in one.report.answers] for one in (fitted, plain)]
+    assert answers[0] != answers[1]
+    np.testing.assert_allclose(*answers, atol=0.05)
+
+
+def test_folds_that_cannot_be_are_refused_before_features_are_computed(data, tmp_path):
+    told = []
+    with pytest.raises(ConfigError, match="class 'fast' has 4 files, and each fold needs one"):
+        fit_network(data, replace(SETTINGS, folds=6), tell=told.append)
+    assert not any("features" in line for line in told)
+    assert not list((tmp_path / "cache").rglob("frames.f16"))
 
 
 def test_the_output_layer_takes_the_batch_norm_in():
@@ -125,6 +173,9 @@ def test_every_architecture_has_a_narrow_form():
     (["--architecture", "ecapa", "--head", "svm"], "--head does not go with --architecture"),
     (["--epochs", "3"], "--epochs needs --architecture"),
     (["--architecture", "ecapa", "--width", "2"], "width 2: give a share"),
+    (["--architecture", "ecapa", "--hop", "3"], "hop 3: give 0.1 to 2.35 seconds"),
+    (["--architecture", "resnet18", "--int8"], "int8 of 'resnet18': only ecapa, ecapa-ccs, ecapa-ccs-fsa"),
+    (["--int8"], "--int8 needs --architecture"),
 ])  # fmt: skip
 def test_what_does_not_go_together_is_refused(data, tmp_path, capsys, options, message):
     assert run(["fit", str(data), "-o", str(tmp_path / "own.onnx"), *options]) == 2

@@ -121,8 +121,8 @@ def test_sub_bands_see_their_own_rows_alone():
     changed[:, 40:] += torch.randn(1, 8, 50)
     with torch.no_grad():
         same = [torch.equal(band(x[:, rows])[0], band(changed[:, rows])[0])
-                for band, rows in zip(net.bands, net._rows, strict=True)]  # fmt: skip
-    assert [(rows.start, rows.stop) for rows in net._rows] == [(0, 18), (10, 28), (20, 38), (30, 48)]
+                for band, rows in zip(net.bands, net.rows, strict=True)]  # fmt: skip
+    assert [(rows.start, rows.stop) for rows in net.rows] == [(0, 18), (10, 28), (20, 38), (30, 48)]
     assert same == [True, True, True, False]
 
 

@@ -15,9 +15,10 @@ torch = pytest.importorskip("torch", reason="the extra 'train' is not installed"
 from earmark.audio_writer import write_audio  # noqa: E402
 from earmark.cli.app import run  # noqa: E402
 from earmark.datasets import gtzan_genres  # noqa: E402
+from earmark.datasets.melon import read_labels  # noqa: E402
 from earmark.datasets.tasks import TASKS  # noqa: E402
 from earmark.errors import ConfigError  # noqa: E402
-from earmark.train.crops.melon import MelonConfig, deal_songs, read_labels, train_melon  # noqa: E402
+from earmark.train.crops.melon import MelonConfig, deal_songs, train_melon  # noqa: E402
 from earmark.train.experiments.paired import sign_flip_p  # noqa: E402
 from earmark.train.head import fit_head  # noqa: E402
 from earmark.train.tasks import read_task  # noqa: E402

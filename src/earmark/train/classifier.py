@@ -31,6 +31,7 @@ from earmark.errors import ModelError
 from earmark.files import atomic_write
 from earmark.head import FloatArray, Head
 from earmark.modelfile import open_model, read_model
+from earmark.train.graph import prune
 
 # Largest difference of a score between the graph and the head.
 _TOLERANCE = 1e-4
@@ -67,7 +68,7 @@ def compose(backbone: str | Path, embedding: str, head: Head, card: ClassifierCa
     model = onnx_compose.add_prefix(model, "backbone.", rename_inputs=False)
     graph = model.graph
     found = f"backbone.{embedding}"
-    _prune(graph, found)
+    prune(graph, found)
     opset = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
     nodes, weights = _classifier(head, found, card, opset)
     graph.node.extend(nodes)
@@ -135,31 +136,6 @@ def _check_parts(backbone: str | Path, embedding: str, head: Head, card: Classif
             f"the card of '{card.name}' does not fit its parts: dimension of the embedding and of the head, "
             f"classes, context and features are {given}, by the card {wanted}"
         )
-
-
-def _prune(graph: onnx.GraphProto, output: str) -> None:
-    """Drop what a value does not depend on."""
-    wanted, kept = {output}, []
-    for node in reversed(graph.node):
-        if not wanted.isdisjoint(node.output):
-            kept.append(node)
-            wanted.update(_read_by(node))
-    del graph.node[:]
-    graph.node.extend(reversed(kept))
-    for items in (graph.initializer, graph.value_info):
-        used = [item for item in items if item.name in wanted and item.name != output]
-        del items[:]
-        items.extend(used)
-
-
-def _read_by(node: onnx.NodeProto) -> Iterator[str]:
-    """Yield the names of what a node reads, in graphs inside it as well."""
-    yield from node.input
-    for attribute in node.attribute:
-        for graph in (attribute.g, *attribute.graphs):
-            for inner in graph.node:
-                yield from _read_by(inner)
-            yield from (output.name for output in graph.output)
 
 
 def _classifier(

@@ -24,13 +24,17 @@ from earmark.errors import ModelError
 from earmark.files import atomic_write
 from earmark.modelfile import one_line
 from earmark.patchcard import PatchCard
+from earmark.train.models.framewise import Framewise
 from earmark.train.networks import RATIO_DB, DetectorNet
+from earmark.train.quantise import calibrate, quantise
 
 AnyCard = ModelCard | PatchCard | EmbeddingCard
 
 # Largest difference of a posterior between the trained network and its exported graph, and between that
 # and the graph with its weights stored in half precision.
 _TOLERANCE, _HALF_TOLERANCE = 1e-4, 1e-2
+# Largest share of their power that embeddings by products in whole numbers may be off.
+_WHOLE_ERROR = 0.1
 # Of graphs with recurrent layers; frames of the input they are made with.
 _OPSET, _EXAMPLE_FRAMES = 18, 30
 # Smaller constants stay as they are.
@@ -124,6 +128,36 @@ def export_embeddings(net: nn.Module, card: EmbeddingCard, path: Path, *, half: 
         batch = {0: torch.export.Dim("B", min=1)}
         model = _graph(net, torch.zeros(*shapes[0]), "patches", names, batch, card)
     _write_checked(net, model, "patches", _patches(shapes), path, half=half)
+
+
+def export_framewise(net: Framewise, card: EmbeddingCard, path: Path, crops: Sequence[Tensor] = ()) -> None:
+    """Write a network for embeddings whose frames are rows of products, and its card to `path`.
+
+    Parameters
+    ----------
+    net : Framewise
+        Patches (B, F, L) to the card's embedding, (B, D).
+    card : EmbeddingCard
+    path : Path
+    crops : sequence of float32, shape=(B, F, L)
+        Like those it will be given, to have the products in whole numbers: what these are calibrated by.
+
+    Raises
+    ------
+    ModelError
+        If the exported graph disagrees with the network.
+    """
+    net = net.eval()
+    extractor, (name,) = card.extractor(), card.embeddings
+    shapes = [(n, extractor.n_bands, extractor.patch_length) for n in (2, 1)]
+    free = {"patches": {0: "B"}, name: {0: "B"}}
+    model = _traced_graph(net, torch.zeros(shapes[0]), [name], free, card)
+    _check(net, model.SerializeToString(), "patches", _patches(shapes), _TOLERANCE)
+    if crops:
+        quantise(model, calibrate(net, crops))
+        _check_quantised(net, model.SerializeToString(), crops[0])
+    with atomic_write(path, binary=True) as file:
+        file.write(model.SerializeToString())
 
 
 def _write_checked(
@@ -261,3 +295,13 @@ def _check(
             raise ModelError(
                 f"the exported graph disagrees with the network on input {array.shape}; nothing written"
             )
+
+
+@torch.no_grad()
+def _check_quantised(net: Framewise, data: bytes, crops: Tensor) -> None:
+    """Compare a network and its graph in whole numbers, which differ a little everywhere."""
+    session = ort.InferenceSession(data, providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"patches": crops.numpy()})
+    wanted = net(crops).numpy()
+    if not float(((found - wanted) ** 2).sum()) <= _WHOLE_ERROR * float((wanted**2).sum()):
+        raise ModelError("the graph in whole numbers disagrees with the network; nothing written")

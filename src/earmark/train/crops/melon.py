@@ -1,11 +1,8 @@
 """HEO's training on the Melon playlist dataset: 600,000 songs as mel bands, streamed from its archives.
 
-``song_meta.json`` lists the songs and their genres; ``arena_mel_0.tar`` and so on lie beside it, or at an
-address, and hold ``.../ID.npy``, (48, T) logarithms of mel bands at 16 kHz, used as they are.
-
-As in HEO: songs of one genre alone; ``GN9000`` stands for ``GN3000``; ``GN1500`` and ``GN2500`` are left out;
-28 classes are left, in the order in which they first appear.  Their lists of folds are not published: here
-each genre is dealt to ten folds at random.
+The songs and their genres are those of `earmark.datasets.melon`; the archives may also lie at an address.
+They hold (48, T) logarithms of mel bands at 16 kHz, used as they are.  The lists of HEO's folds are not
+published: here each genre is dealt to ten folds at random.
 """
 
 from __future__ import annotations
@@ -19,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from earmark.errors import ConfigError
+from earmark.datasets.melon import ARCHIVES, read_labels
 from earmark.files import atomic_write
 from earmark.train.crops.answers import accuracy
 from earmark.train.crops.config import CropConfig
@@ -31,7 +28,6 @@ from earmark.train.loop import Progress
 from earmark.train.models import count_parameters, create_model
 
 _BANDS, _N_FOLDS = 48, 10
-_RENAMED, _LEFT_OUT = {"GN9000": "GN3000"}, ("GN1500", "GN2500")
 # Crops of a song in test-time augmentation.
 _TTA = 16
 
@@ -108,28 +104,6 @@ class MelonConfig:
         )
 
 
-def read_labels(index: Path) -> tuple[dict[str, int], tuple[str, ...]]:
-    """Return the class of each song that has one, by its ID, and the names of the classes.
-
-    Raises
-    ------
-    ConfigError
-        If the file cannot be read, or is no list of songs.
-    """
-    try:
-        songs = json.loads(index.read_text(encoding="utf-8"))
-        baskets = [(str(song["id"]), song["song_gn_gnr_basket"]) for song in songs]
-    except (OSError, ValueError, KeyError, TypeError) as err:
-        raise ConfigError(f"'{index}' is no list of Melon's songs ({err}); give song_meta.json") from err
-    classes: dict[str, int] = {}
-    labels = {}
-    for song, basket in baskets:
-        genres = [_RENAMED.get(genre, genre) for genre in basket]
-        if len(genres) == 1 and genres[0] not in _LEFT_OUT:
-            labels[song] = classes.setdefault(genres[0], len(classes))
-    return labels, tuple(classes)
-
-
 def deal_songs(labels: Mapping[str, int], fold: int, seed: int) -> tuple[dict[str, int], ...]:
     """Return the songs to train on, to validate and to test: of each class eight, one and one of ten parts.
 
@@ -169,7 +143,7 @@ def train_melon(
     """
     index, t = Path(config.data.index), config.train
     labels, classes = read_labels(index)
-    shards = config.data.shards or tuple(map(str, sorted(index.parent.glob("arena_mel_*.tar"))))
+    shards = config.data.shards or tuple(map(str, sorted(index.parent.glob(ARCHIVES))))
     train, validation, test = deal_songs(labels, config.data.fold, t.seed)
     crops = ShardCrops(shards, train, t, t.length, t.seed, buffer=t.buffer)
     if prepare_only:

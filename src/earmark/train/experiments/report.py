@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import Any
 
@@ -9,14 +10,18 @@ from rich import box
 from rich.table import Table
 
 from earmark.train.experiments.paired import sign_flip_p
+from earmark.train.experiments.rows import Row
 from earmark.train.experiments.table import Experiment
+
+# What the repetitions of each row reached.
+_Figures = dict[str, list[dict[str, float]]]
 
 
 def experiment_table(experiment: Experiment, report: dict[str, Any]) -> Table:
     """Lay out a table: paper's figure, ours with its deviation over the repetitions, difference.
 
     Where the paper has no figures, each measure is a column.  The title says so where the data is not the
-    paper's or a run was quick; the last column counts the repetitions.
+    paper's or a run was quick; the last column counts the repetitions.  Rows without results are named below.
     """
     experiment = experiment.on(report["on"])
     title = f"{experiment.source}: {experiment.title}\non {report['data']}"
@@ -31,14 +36,17 @@ def experiment_table(experiment: Experiment, report: dict[str, Any]) -> Table:
     if report["quick"]:
         title += "\nQUICK: a few recordings and epochs, no result"
     table = Table(title=title, box=box.HORIZONTALS)
-    own = [[r["figures"] for r in report["results"] if r["row"] == row.name] for row in experiment.rows]
-    if any(row.paper for row in experiment.rows):
-        _beside_the_paper(table, experiment, own)
-    else:
-        _by_measure(table, experiment, own)
-    notes = [f"{row.name}: {row.note}" for row in experiment.rows if row.note]
+    found: _Figures = {row.name: [] for row in experiment.rows}
+    for result in report["results"]:
+        if result["row"] in found:
+            found[result["row"]].append(result["figures"])
+    lay_out = _beside_the_paper if any(row.paper for row in experiment.rows) else _by_measure
+    lay_out(table, experiment.measures, [row for row in experiment.rows if found[row.name]], found)
+    notes = [f"{row.name}: {row.note}" for row in experiment.rows if row.note and found[row.name]]
     compared = paired_lines(experiment, report["results"])
-    table.caption = "\n".join(filter(None, [experiment.note, *notes, *compared])) or None
+    missing = [row.name for row in experiment.rows if not found[row.name]]
+    left = [f"not run yet: {'; '.join(missing)}"] if missing else []
+    table.caption = "\n".join(filter(None, [experiment.note, *notes, *compared, *left])) or None
     return table
 
 
@@ -61,13 +69,14 @@ def paired_lines(experiment: Experiment, results: list[dict[str, Any]]) -> list[
     return lines
 
 
-def _beside_the_paper(table: Table, experiment: Experiment, own: list[list[dict[str, float]]]) -> None:
+def _beside_the_paper(table: Table, measures: Sequence[str], rows: Sequence[Row], found: _Figures) -> None:
     for name in ("system", "measure"):
         table.add_column(name)
     for name in ("paper", "ours", "difference", "runs"):
         table.add_column(name, justify="right")
-    for row, figures in zip(experiment.rows, own, strict=True):
-        for i, measure in enumerate(experiment.measures):
+    for row in rows:
+        figures = found[row.name]
+        for i, measure in enumerate(measures):
             values = _values(figures, measure)
             paper = row.paper.get(measure, ())
             table.add_row(
@@ -77,16 +86,17 @@ def _beside_the_paper(table: Table, experiment: Experiment, own: list[list[dict[
                 _with_deviation(values),
                 f"{mean(values) - paper[0]:+.2f}" if paper and values else "",
                 f"{len(figures)}" if i == 0 else "",
-                end_section=i == len(experiment.measures) - 1,
+                end_section=i == len(measures) - 1,
             )
 
 
-def _by_measure(table: Table, experiment: Experiment, own: list[list[dict[str, float]]]) -> None:
+def _by_measure(table: Table, measures: Sequence[str], rows: Sequence[Row], found: _Figures) -> None:
     table.add_column("system", overflow="fold")
-    for name in (*experiment.measures, "runs"):
+    for name in (*measures, "runs"):
         table.add_column(name, justify="right")
-    for row, figures in zip(experiment.rows, own, strict=True):
-        cells = [_with_deviation(_values(figures, measure)) for measure in experiment.measures]
+    for row in rows:
+        figures = found[row.name]
+        cells = [_with_deviation(_values(figures, measure)) for measure in measures]
         table.add_row(row.name, *cells, f"{len(figures)}")
 
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from earmark.datasets.folds import larger_first
 from earmark.errors import ConfigError
+from earmark.train.fitting.examples import Examples
 
 IntArray = npt.NDArray[np.intp]
 
@@ -60,6 +61,19 @@ def fold_number(
         raise ConfigError(f"{n_folds} folds: {few}, and each fold needs one; ask for fewer, or add some")
     note(f"{few}: there are {n_groups[least]} folds, and the figures are rough")
     return int(n_groups[least])
+
+
+def deal_examples(
+    examples: Examples, wanted: int | None, seed: int, note: Callable[[str], None], usual: int = N_FOLDS
+) -> tuple[IntArray, IntArray]:
+    """Return the examples' classes, counted from 0, and their folds, as many as the classes' groups allow.
+
+    See `fold_number` and `deal_groups` for the parameters and what is refused.
+    """
+    classes, groups = examples.classes, [item.group for item in examples.items]
+    labels = np.array([classes.index(item.label) for item in examples.items], np.intp)
+    n_folds = fold_number(labels, groups, wanted, classes, note, grouped=examples.grouped, usual=usual)
+    return labels, deal_groups(labels, groups, n_folds, seed, classes)
 
 
 def deal_groups(

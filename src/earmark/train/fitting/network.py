@@ -2,33 +2,27 @@
 
 Each fold is answered by a network that learned from the others, with the weights of its last epoch, so that
 nothing is chosen by what is tested.  The model is a network trained in the same way on everything.  A
-recording is heard as `earmark classify` hears it: in windows that overlap by half.
+recording is heard as `earmark classify` hears it: in the same windows, and with products in whole numbers if
+the model has them.
 """
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from earmark import __version__
-from earmark.classifiercard import ClassifierCard
-from earmark.embeddingcard import EmbeddingCard
 from earmark.errors import ConfigError
-from earmark.features.extractor import Extractor
-from earmark.features.registry import create_features
 from earmark.folders import cache_folder
-from earmark.head import FloatArray, Head
-from earmark.train.classifier import write_classifier
-from earmark.train.crops.config import CropConfig
+from earmark.head import FloatArray
 from earmark.train.crops.loop import Trained, train_on_crops
 from earmark.train.crops.songs import SongCrops, Songs
 from earmark.train.crops.team import Team
@@ -37,168 +31,19 @@ from earmark.train.digests import FileDigests
 from earmark.train.experiments.example import Example
 from earmark.train.experiments.signals import Signal
 from earmark.train.experiments.store import FeatureStore
-from earmark.train.export import export_embeddings
 from earmark.train.fitting.candidates import Candidate, Compared, Material
 from earmark.train.fitting.examples import Examples, check_classes, distinct, read_examples
 from earmark.train.fitting.figures import corrected
-from earmark.train.fitting.folds import deal_groups, fold_number
-from earmark.train.fitting.report import Report, make_report
-from earmark.train.models import PatchNet, create_model
-from earmark.train.models.width import narrowed
+from earmark.train.fitting.folds import IntArray, deal_examples
+from earmark.train.fitting.netfile import EMBEDDING, FittedNetwork, QuantisedNet
+from earmark.train.fitting.netsettings import NetworkSettings
+from earmark.train.fitting.report import make_report
+from earmark.train.models import PatchNet
 
 Tell = Callable[[str], None]
 
-# What each of them hears.
-FEATURES = {
-    **dict.fromkeys(("ecapa", "ecapa-ccs", "ecapa-ccs-fsa", "resnet18", "resnet34", "se-resnet34"), "heo"),
-    "vggnet": "heo",
-    "bbnn": "bbnn",
-}
-_EMBEDDING = "trunk"
-# Windows answered at a time.
-_BATCH = 64
-
-
-@dataclass(frozen=True)
-class NetworkSettings:
-    """How a network is made.
-
-    Parameters
-    ----------
-    architecture : str
-        A key of `FEATURES`.
-    training : CropConfig
-    width : float
-        Share of the published channels, above 0 to 1.
-    folds : int or None
-        None for 5, or as many as the class with the fewest groups has.
-    seed : int
-    jobs : int
-        Processes that compute features.
-    device : str
-    bfloat16 : bool
-        Multiply in bfloat16 where the device can.
-
-    Raises
-    ------
-    ConfigError
-        For an unknown architecture, or an impossible width.
-    """
-
-    architecture: str
-    training: CropConfig
-    width: float = 1.0
-    folds: int | None = None
-    seed: int = 0
-    jobs: int = 1
-    device: str = "cpu"
-    bfloat16: bool = True
-
-    def __post_init__(self) -> None:
-        if self.architecture not in FEATURES:
-            raise ConfigError(f"architecture '{self.architecture}': choose one of {', '.join(FEATURES)}")
-        if not 0 < self.width <= 1:
-            raise ConfigError(f"width {self.width:g}: give a share above 0, at most 1")
-
-    @property
-    def extractor(self) -> Extractor:
-        """The front end, with windows that overlap by half."""
-        plain = create_features(FEATURES[self.architecture])
-        return replace(plain, patch_hop=plain.patch_length // 2)
-
-    def network(self, n_classes: int) -> PatchNet:
-        """Return the network with random weights."""
-        extractor = self.extractor
-        net = create_model(
-            self.architecture,
-            n_classes=n_classes,
-            input_shape=[extractor.n_bands, extractor.patch_length],
-            options=narrowed(self.architecture, self.width),
-        )
-        assert isinstance(net, PatchNet)  # as all of `FEATURES` are
-        return net
-
-
-class FittedNetwork:
-    """A report, and the network trained on everything.
-
-    Attributes
-    ----------
-    report : Report
-    net : PatchNet
-    """
-
-    def __init__(self, report: Report, net: PatchNet, settings: NetworkSettings) -> None:
-        self.report, self.net = report, net
-        self._settings = settings
-
-    def write(self, path: Path) -> None:
-        """Write the model file, named after the file; see `write_classifier` for errors."""
-        settings, report, trunk = self._settings, self.report, self.net.trunk
-        extractor = settings.extractor
-        features = {"name": extractor.name, "patch_hop": extractor.patch_hop}
-        description = f"Tells {', '.join(report.labels)} apart by the network {settings.architecture}."
-        backbone = EmbeddingCard(
-            name=settings.architecture,
-            version="1",
-            description=description,
-            features=features,
-            embeddings={_EMBEDDING: trunk.n_features},
-            licence="its maker's",
-        )
-        card = ClassifierCard(
-            name=path.stem,
-            version="1",
-            description=description,
-            classes=report.labels,
-            features=features,
-            backbone=settings.architecture,
-            embedding=_EMBEDDING,
-            dimension=trunk.n_features,
-            fusion="late",
-            head="linear",
-            licence="its maker's",
-            metrics={
-                "accuracy": asdict(report.accuracy),
-                "estimate": report.estimate,
-                "mean_recall": report.mean_recall,
-                "recall": {one.label: one.recall for one in report.classes},
-            },
-            trained={
-                "files": {one.label: one.n_files for one in report.classes},
-                "groups": {one.label: one.n_groups for one in report.classes},
-                "training": asdict(settings.training),
-                "width": settings.width,
-                "seed": settings.seed,
-                "earmark": __version__,
-            },
-        )
-        with tempfile.TemporaryDirectory() as folder:
-            place = Path(folder) / "trunk.onnx"
-            export_embeddings(trunk.cpu(), backbone, place)
-            write_classifier(path, place, _EMBEDDING, head_of(self.net), card)
-
-
-def head_of(net: PatchNet) -> Head:
-    """Return the output layer of a trained network, with the batch norm behind it, as plain weights."""
-    layer, norm = net.head.classes, net.head.norm
-    assert isinstance(layer, nn.Linear)
-    weight, bias = layer.weight.detach().double().cpu(), layer.bias.detach().double().cpu()
-    if isinstance(norm, nn.modules.batchnorm._BatchNorm):
-        assert norm.running_mean is not None  # as batch norm has by default
-        assert norm.running_var is not None
-        own = [
-            t.detach().double().cpu() for t in (norm.weight, norm.bias, norm.running_mean, norm.running_var)
-        ]
-        scale = own[0] / (own[3] + norm.eps).sqrt()
-        weight, bias = weight * scale[:, None], (bias - own[2]) * scale + own[1]
-    n = weight.shape[1]
-    return Head(
-        "linear",
-        np.zeros(n, np.float32),
-        np.ones(n, np.float32),
-        ((weight.float().numpy(), bias.float().numpy()),),
-    )
+# Windows answered at a time; batches of crops that products in whole numbers are calibrated by.
+_BATCH, _CALIBRATING = 64, 2
 
 
 def fit_network(
@@ -233,7 +78,7 @@ def fit_network(
 
     store = FeatureStore(cache_folder() / "features", settings.extractor, Signal())
     digests = FileDigests(cache_folder() / "vectors")
-    examples = _readable(read_examples(data), store, digests, settings.jobs, tell)
+    examples = _readable(read_examples(data), store, digests, settings, tell)
     for line in examples.skipped:
         warn(f"left out: {line}")
     if examples.skipped:
@@ -246,23 +91,25 @@ def fit_network(
             "artist or session, the figures are too good"
         )
     classes = examples.classes
-    labels = np.array([classes.index(item.label) for item in examples.items], np.intp)
+    labels, folds = deal_examples(examples, settings.folds, settings.seed, note)
     groups = [item.group for item in examples.items]
-    n_folds = fold_number(labels, groups, settings.folds, classes, note, grouped=examples.grouped)
-    folds = deal_groups(labels, groups, n_folds, settings.seed, classes)
     material = Material((), labels, folds, groups)
+    n_folds = material.n_folds
     parts = [
         Example(item.excerpt.path, int(label)) for item, label in zip(examples.items, labels, strict=True)
     ]
     content = [digests(item.excerpt.path) for item in examples.items]
     team = Team(find_device(settings.device))
 
-    def train(which: Sequence[int], what: str) -> Trained:
+    def crops_of(which: Sequence[int]) -> SongCrops:
         songs = Songs(labels[which].tolist(), lambda at: store.features(parts[which[at]]))
+        return SongCrops(songs, settings.training, settings.extractor.patch_length, settings.seed)
+
+    def train(which: Sequence[int], what: str) -> PatchNet:
         torch.manual_seed(settings.seed)
-        return train_on_crops(
+        trained: Trained = train_on_crops(
             settings.network(len(classes)),
-            SongCrops(songs, settings.training, settings.extractor.patch_length, settings.seed),
+            crops_of(which),
             settings.training,
             team,
             seed=settings.seed,
@@ -270,22 +117,39 @@ def fit_network(
             bfloat16=settings.bfloat16,
             report=lambda told: tell(f"{what}: epoch {told.epoch} of {told.epochs}, loss {told.loss:.3f}"),
         )
+        assert isinstance(trained.net, PatchNet)
+        return trained.net
+
+    def calibrating(which: Sequence[int]) -> list[Tensor]:
+        return [x for x, _ in islice(crops_of(which).epoch(0), _CALIBRATING if settings.int8 else 0)]
 
     scores = np.zeros((len(labels), len(classes)), np.float32)
+    whole = np.zeros_like(scores)
     for fold in range(n_folds):
-        learned, tested = material.split(fold)
-        net = train(learned.tolist(), f"fold {fold + 1} of {n_folds}").net
-        for i in tested.tolist():
-            scores[i] = heard(net, np.asarray(store.patches(parts[i])), team.device)
+        learned, tested = (which.tolist() for which in material.split(fold))
+        net = train(learned, f"fold {fold + 1} of {n_folds}")
+        quantised = QuantisedNet(net, settings, calibrating(learned)) if settings.int8 else None
+        for i in tested:
+            windows = np.asarray(store.patches(parts[i]))
+            scores[i] = heard(net, windows, team.device)
+            if quantised is not None:
+                whole[i] = quantised.heard(windows)
+    beside = None
+    if settings.int8:
+        scores, beside = whole, _compared(scores, whole, labels)
+        note(
+            f"int8 answers as float32 does for {100 * beside['same_answer']:.1f} % of the recordings not "
+            f"learned; float32 is right about {100 * beside['accuracy']:.1f} % of them"
+        )
     candidate = Candidate(settings.architecture, "late")
     choice = corrected((scores.argmax(axis=1) == labels)[None], groups, settings.seed)
     compared = Compared((candidate,), scores[None], 0, choice)
     mean_learned = float(np.mean([len(material.split(fold)[0]) for fold in range(n_folds)]))
-    extractor = settings.extractor
+    extractor, everything = settings.extractor, list(range(len(labels)))
     facts = {
         "data": str(data),
         "backbone": settings.architecture,
-        "embedding": _EMBEDDING,
+        "embedding": EMBEDDING,
         "dimension": settings.network(len(classes)).trunk.n_features,
         "window_s": extractor.window_length / extractor.sample_rate,
         "hop_s": extractor.window_hop / extractor.sample_rate,
@@ -296,10 +160,7 @@ def fit_network(
         "quick": False,
     }
     report = make_report(facts, examples, material, compared, [(1.0, mean_learned, scores)], tuple(notes))
-    trained = train(list(range(len(labels))), "all files")
-    net = copy.deepcopy(trained.net).cpu()
-    assert isinstance(net, PatchNet)
-    return FittedNetwork(report, net, settings)
+    return FittedNetwork(report, train(everything, "all files"), settings, calibrating(everything), beside)
 
 
 @torch.no_grad()
@@ -312,8 +173,17 @@ def heard(net: nn.Module, windows: FloatArray, device: torch.device) -> FloatArr
     return np.asarray(torch.cat(parts).mean(dim=0).numpy())
 
 
+def _compared(scores: FloatArray, whole: FloatArray, labels: IntArray) -> dict[str, float]:
+    """Return how right answers in float32 are, and for which share whole numbers give the same."""
+    found = scores.argmax(axis=1)
+    return {
+        "accuracy": float((found == labels).mean()),
+        "same_answer": float((found == whole.argmax(axis=1)).mean()),
+    }
+
+
 def _readable(
-    examples: Examples, store: FeatureStore, digests: FileDigests, jobs: int, tell: Tell
+    examples: Examples, store: FeatureStore, digests: FileDigests, settings: NetworkSettings, tell: Tell
 ) -> Examples:
     """Check the recordings, and compute the features of those that have none; leave out what cannot be."""
     tell("reading files")
@@ -322,9 +192,11 @@ def _readable(
         raise ConfigError(f"'{regions[0]}' is a region; networks learn whole files: cut it out, or drop it")
     examples = distinct(examples, digests)
     check_classes(examples)
+    # Folds that cannot be are refused before the work.
+    deal_examples(examples, settings.folds, settings.seed, lambda text: None)
     failed = store.add_readable(
         [Example(item.excerpt.path, 0) for item in examples.items],
-        jobs,
+        settings.jobs,
         lambda done, total: tell(f"features: {done} of {total} files"),
     )
     return examples.without(
@@ -334,6 +206,7 @@ def _readable(
 
 def _place(settings: NetworkSettings, learned: Sequence[tuple[str, str]]) -> Path:
     """Return the checkpoint of a training."""
-    kept = {k: v for k, v in asdict(settings).items() if k not in ("folds", "jobs", "device")}
+    in_use = ("folds", "jobs", "device", "hop", "int8")
+    kept = {k: v for k, v in asdict(settings).items() if k not in in_use}
     text = json.dumps([__version__, kept, learned], sort_keys=True)
     return cache_folder() / "networks" / hashlib.sha256(text.encode()).hexdigest()[:16] / "net.pt"

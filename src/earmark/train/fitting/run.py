@@ -22,7 +22,7 @@ from earmark.train.fitting.candidates import (
     learning_curve,
 )
 from earmark.train.fitting.examples import Examples, check_classes, distinct, read_examples
-from earmark.train.fitting.folds import N_FOLDS, IntArray, deal_groups, fold_number
+from earmark.train.fitting.folds import N_FOLDS, IntArray, deal_examples
 from earmark.train.fitting.report import Report, make_report
 from earmark.train.vectors import VectorStore
 
@@ -228,12 +228,6 @@ def _remarks(examples: Examples, store: VectorStore, warn: Callable[[str], None]
 def _deal(
     examples: Examples, settings: FitSettings, note: Callable[[str], None]
 ) -> tuple[IntArray, IntArray]:
-    """Return the examples' classes, counted from 0, and their folds, as many as the classes' groups allow."""
-    classes = examples.classes
-    labels = np.array([classes.index(item.label) for item in examples.items], np.intp)
-    groups = [item.group for item in examples.items]
+    """Return the examples' classes, counted from 0, and their folds."""
     usual = _QUICK_FOLDS if settings.quick else N_FOLDS
-    n_folds = fold_number(
-        labels, groups, settings.folds, classes, note, grouped=examples.grouped, usual=usual
-    )
-    return labels, deal_groups(labels, groups, n_folds, settings.seed, classes)
+    return deal_examples(examples, settings.folds, settings.seed, note, usual)

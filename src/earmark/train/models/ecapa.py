@@ -29,7 +29,7 @@ PRESETS = ("code", "paper")
 
 _SCALE, _SQUEEZED, _ATTENTION = 8, 128, 256
 _DILATIONS = (2, 3, 4)
-_LEAST_VARIANCE = 1e-4
+LEAST_VARIANCE = 1e-4
 # Rows of a sub-band, and from one to the next.
 _BAND, _BAND_HOP = 18, 10
 
@@ -84,13 +84,11 @@ class Ecapa(Trunk):
                 f"{channels} channels and {stop} that stop: {n_bands} sub-bands need equal shares, of "
                 f"{_SCALE} channels at least"
             )
-        self._rows = [
+        self.rows = [
             slice(i * _BAND_HOP, i * _BAND_HOP + _BAND) if sub_bands else slice(None) for i in range(n_bands)
         ]
         rows = _BAND if sub_bands else input_shape[0]
-        self.bands = nn.ModuleList(
-            _Blocks(rows, channels // n_bands, stop // n_bands) for _ in range(n_bands)
-        )
+        self.bands = nn.ModuleList(Blocks(rows, channels // n_bands, stop // n_bands) for _ in range(n_bands))
         width = last or 3 * (channels + (0 if sub_bands else stop)) // 2
         self.last: nn.Module
         if sub_bands and preset == "code":
@@ -111,13 +109,13 @@ class Ecapa(Trunk):
     def forward(self, x: Tensor) -> Tensor:
         x = x - x.mean(dim=2, keepdim=True)
         going, stopped = zip(
-            *(blocks(x[:, rows]) for blocks, rows in zip(self.bands, self._rows, strict=True)), strict=True
+            *(blocks(x[:, rows]) for blocks, rows in zip(self.bands, self.rows, strict=True)), strict=True
         )
         last = self.last(torch.cat(going, dim=1))
         return self.norm(self.pool(torch.cat([*stopped, last], dim=1)))
 
 
-class _Blocks(nn.Module):
+class Blocks(nn.Module):
     """The first convolution and three blocks: bands (B, F, T) to what goes on, (B, 3c, T), and what stops."""
 
     def __init__(self, rows: int, channels: int, stop: int) -> None:
@@ -184,11 +182,11 @@ class AttentiveStatistics(nn.Module):
         mean = x.mean(dim=2, keepdim=True)
         n_steps = x.shape[2]
         variance = ((x - mean) ** 2).sum(dim=2, keepdim=True) / (n_steps - 1)
-        spread = variance.clamp(min=_LEAST_VARIANCE).sqrt()
+        spread = variance.clamp(min=LEAST_VARIANCE).sqrt()
         weights = self.attend(torch.cat([x, mean.expand_as(x), spread.expand_as(x)], dim=1))
         centre = (weights * x).sum(dim=2)
         about = (weights * x**2).sum(dim=2) - centre**2
-        return torch.cat([centre, about.clamp(min=_LEAST_VARIANCE).sqrt()], dim=1)
+        return torch.cat([centre, about.clamp(min=LEAST_VARIANCE).sqrt()], dim=1)
 
 
 def _conv(n_in: int, n_out: int, kernel: int = 1, dilation: int = 1) -> nn.Sequential:

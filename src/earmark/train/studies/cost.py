@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,10 @@ import onnxruntime as ort
 import torch
 from torch import nn
 
-from earmark.embeddingcard import EmbeddingCard
 from earmark.train.crops.config import CropConfig
 from earmark.train.device import find_device, has_bfloat16
-from earmark.train.export import export_embeddings
-from earmark.train.fitting.network import NetworkSettings
+from earmark.train.fitting.netfile import write_trunk
+from earmark.train.fitting.netsettings import QUANTISABLE, NetworkSettings
 from earmark.train.models import count_parameters
 
 Tell = Callable[[str], None]
@@ -29,7 +29,7 @@ Tell = Callable[[str], None]
 # GTZAN: an epoch has eight crops of each of 800 songs.
 SONGS, _CYCLE, _CLASSES = 800, 8, 10
 # As `earmark classify` runs them; what a profile shows.
-_WINDOWS, _MOST_OPERATIONS = 8, 4
+_WINDOWS, _MOST_OPERATIONS = 8, 6
 # A recording of 30 s has 16 crops in HEO's test-time augmentation.
 _CROPS_PER_HOUR = 16 * 120
 
@@ -80,13 +80,15 @@ def _train(name: str, width: float, batch: int, steps: int, device: str) -> dict
 
 
 def use_cost(name: str, width: float, minutes: float) -> dict[str, Any]:
-    """Hear noise with one thread, all of it and no moment twice.
+    """Hear noise with one thread as `earmark classify` hears a recording, in windows that follow each other.
 
     Returns
     -------
     dict
-        CPU seconds for an hour of audio of the ``features`` and of the ``network``; of the network alone for
-        the ``crops`` of an hour of songs of 30 s; and the ``profile``: shares of the costliest operations.
+        ``features``, CPU seconds for an hour of audio; and for each kind of ``products`` that the network can
+        have, float32 and int8, by turns a run of each: of the ``network`` alone for an hour of audio, and for
+        the ``crops`` of an hour of songs of 30 s; and the ``profile``, what the costliest operations take of
+        the hour.
     """
     settings = NetworkSettings(name, CropConfig(), width)
     extractor = settings.extractor
@@ -96,36 +98,42 @@ def use_cost(name: str, width: float, minutes: float) -> dict[str, Any]:
     features_s = time.process_time() - began
     starts = np.arange(0, features.shape[1] - extractor.patch_length + 1, extractor.patch_length)
     patches = extractor.patches_at(features, starts)
-    trunk = settings.network(_CLASSES).trunk
-    card = EmbeddingCard(
-        name=name,
-        version="1",
-        description="A network with random weights.",
-        features={"name": extractor.name},
-        embeddings={"trunk": trunk.n_features},
-        licence="none",
-    )
+    runs = [patches[at : at + _WINDOWS] for at in range(0, len(patches), _WINDOWS)]
+    net, kinds = settings.network(_CLASSES).eval(), ["float32", *(["int8"] if name in QUANTISABLE else [])]
+    hours, products = minutes / 60, {}
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "trunk.onnx"
-        export_embeddings(trunk, card, path)
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.enable_profiling = True
-        options.profile_file_prefix = str(Path(folder) / "profile")
-        session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        session.run(None, {"patches": patches[:_WINDOWS]})
-        began = time.process_time()
-        for at in range(0, len(patches), _WINDOWS):
-            session.run(None, {"patches": patches[at : at + _WINDOWS]})
-        network_s = time.process_time() - began
-        profile = _profile(Path(session.end_profiling()))
-    scale = 60 / minutes
-    return {
-        "features": features_s * scale,
-        "network": network_s * scale,
-        "crops": network_s / len(patches) * _CROPS_PER_HOUR,
-        "profile": profile,
-    }
+        sessions = {}
+        for kind in kinds:
+            path = Path(folder) / f"{kind}.onnx"
+            write_trunk(net, replace(settings, int8=kind == "int8"), path, [torch.from_numpy(runs[0])])
+            sessions[kind] = _session(path)
+            sessions[kind].run(None, {"patches": runs[0]})
+        spent = dict.fromkeys(kinds, 0.0)
+        for run in runs:
+            for kind, session in sessions.items():
+                began = time.process_time()
+                session.run(None, {"patches": run})
+                spent[kind] += time.process_time() - began
+        for kind, session in sessions.items():
+            shares = _profile(Path(session.end_profiling()))
+            network_s = spent[kind] / hours
+            products[kind] = {
+                "network": network_s,
+                "crops": spent[kind] / len(patches) * _CROPS_PER_HOUR,
+                "profile": {operation: share * network_s for operation, share in shares.items()},
+            }
+    return {"features": features_s / hours, "products": products}
+
+
+def _session(path: Path) -> ort.InferenceSession:
+    """Open a model as in use, but with a profile."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.enable_mem_pattern = False
+    options.log_severity_level = 3
+    options.enable_profiling = True
+    options.profile_file_prefix = str(path.with_suffix(""))
+    return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def _profile(path: Path) -> dict[str, float]:
