@@ -214,6 +214,21 @@ def test_a_timeline_is_replaced_only_knowingly(client: TestClient, recording: st
     assert client.get(place).status_code == 404
 
 
+def test_large_and_odd_timelines_are_refused_before_they_cost_anything(
+    client: TestClient, recording: str
+) -> None:
+    place = f"/api/recordings/{recording}/timelines/large"
+    many = "".join(f"{i * 5e-5:.6f}\t{i * 5e-5 + 2e-5:.6f}\ta\n" for i in range(100_001))
+    for text, words in (
+        (many, "100001 segments; a timeline holds up to 100000"),
+        (json.dumps({"duration": 6, "segments": [], "labels": [f"l{i}" for i in range(1001)]}), "1001 labels"),
+        (json.dumps({"duration": 6, "segments": [], "labels": ["a\nb"]}), "printable characters"),
+    ):
+        answer = client.put(place, params={"format": "audacity" if text is many else "json"}, content=text)
+        assert (answer.status_code, words in answer.json()["error"]) == (422, True)
+    assert client.put(place, content=b" " * (5 << 20)).status_code == 413
+
+
 def test_uploads_go_on_where_they_broke_off(client: TestClient, folder: Path) -> None:
     data = (folder / "show.wav").read_bytes()
     begun = client.post("/api/uploads", json={"name": "../../a\nb/tape 1.wav", "size": len(data)}).json()

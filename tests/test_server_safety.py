@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from serverhelp import ADDRESS, running, settings_of, settled, show, silent, upload
 from starlette.testclient import TestClient
@@ -232,6 +233,18 @@ def test_uploads_are_limited_in_size(client: TestClient, studio: Studio) -> None
     assert client.delete(place).status_code == 204
     left = sum(f.stat().st_size for f in (studio.settings.store / "uploads").iterdir())
     assert left < 300_000
+
+
+def test_what_says_two_things_at_once_is_refused(client: TestClient) -> None:
+    for name, values in (
+        ("Content-Type", ("application/json", "audio/wav")),
+        ("Host", ("127.0.0.1", "localhost")),
+        ("Origin", (ADDRESS, ADDRESS)),
+    ):
+        headers = [*client.headers.items(), *((name, value) for value in values)]
+        request = httpx.Request("POST", f"{ADDRESS}/api/recordings?name=a", headers=headers, content=b"{}")
+        answer = client.send(request)
+        assert (answer.status_code, f"'{name.lower()}' is there twice" in answer.text) == (400, True)
 
 
 @pytest.mark.parametrize("path", ["/api/uploads", "/api/recordings", "/api/login"])

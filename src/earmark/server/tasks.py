@@ -200,6 +200,23 @@ class Redecode:
 
 
 @dataclass(frozen=True)
+class Read:
+    """Read a timeline of a recording that lasts so many seconds, in one of the formats."""
+
+    data: bytes
+    format: str
+    seconds: float
+    source: str = ""
+    name: str = ""
+
+    def run(self, bench: Bench, progress: Progress) -> Timeline:
+        from earmark.formats import loads
+        from earmark.server.segments import fitted
+
+        return fitted(loads(self.data, self.format, "the timeline"), self.seconds)
+
+
+@dataclass(frozen=True)
 class Compare:
     """Score a timeline against a reference, as `earmark score` does, and tell where they disagree."""
 
@@ -257,7 +274,7 @@ class Fit:
     target: Path
 
 
-Task = Draw | Mark | Prepare | Fetch | Play | LookCloser | Redecode | Compare | Describe
+Task = Draw | Mark | Prepare | Fetch | Play | LookCloser | Redecode | Read | Compare | Describe
 
 
 def make_work() -> Callable[[Task, Progress], Outcome]:

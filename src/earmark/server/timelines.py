@@ -15,14 +15,13 @@ from typing import Any
 
 from earmark.server.database import Database
 from earmark.server.problems import Refusal, missing
-from earmark.server.segments import check_label, fields_of, to_json
+from earmark.server.segments import MOST_SEGMENTS, check_label, fields_of, to_json
 from earmark.timeline import Segment, Timeline
 
 DETECTED, EDITED = "detected", "edited"
 # What models found is never edited, but copied first.
 MODEL, PERSON = "model", "person"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}")
-_MOST_SEGMENTS = 100_000
 _TOLERANCE_S = 1e-6
 
 
@@ -113,10 +112,8 @@ class Timelines:
         Refusal
             If there is another version, it has too many segments, or is a model's and a person writes it.
         """
-        if len(timeline) > _MOST_SEGMENTS:
-            raise Refusal(413, f"{len(timeline)} segments; a timeline holds up to {_MOST_SEGMENTS}")
-        for segment in timeline if origin == PERSON else ():
-            check_label(segment.label)
+        if len(timeline) > MOST_SEGMENTS:
+            raise Refusal(413, f"{len(timeline)} segments; a timeline holds up to {MOST_SEGMENTS}")
         with self._database.transaction():
             before = self._database.row(
                 "SELECT version, origin FROM timelines WHERE recording = ? AND name = ?", (recording, name)
@@ -184,8 +181,8 @@ class Timelines:
             (count,) = self._database.rows(
                 "SELECT COUNT(*) FROM segments WHERE recording = ? AND name = ?", (recording, name)
             )[0]
-            if count > _MOST_SEGMENTS:
-                raise Refusal(413, f"{count} segments; a timeline holds up to {_MOST_SEGMENTS}")
+            if count > MOST_SEGMENTS:
+                raise Refusal(413, f"{count} segments; a timeline holds up to {MOST_SEGMENTS}")
             version = row["version"] + 1
             labels = dict.fromkeys([*json.loads(row["labels"]), *(segment.label for segment in add)])
             self._database.run(

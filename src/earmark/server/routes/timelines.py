@@ -12,14 +12,14 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
-from earmark.formats import FORMATS, dumps, format_of, loads
+from earmark.formats import FORMATS, dumps, format_of
 from earmark.server.evidence import settable
 from earmark.server.levels import Levels
 from earmark.server.problems import Refusal
 from earmark.server.routes.common import Body, Id, Marked, Seconds, TheStudio, TimelineName, value_of
 from earmark.server.segments import segment_of
 from earmark.server.studio import Studio
-from earmark.server.tasks import Compare, Redecode
+from earmark.server.tasks import Compare, Read, Redecode
 from earmark.server.timelines import DETECTED, EDITED, NAME, PERSON, Kept
 from earmark.timeline import Timeline
 
@@ -33,8 +33,6 @@ _TYPES = {
     "application/xml": "elan",
     "text/xml": "elan",
 }
-# What is longer than that, and what is shorter than a sample, is no rounding, seconds.
-_OVERHANG_S = 1.0
 Client = Annotated[str | None, Header(max_length=64)]
 
 
@@ -226,15 +224,10 @@ def _write(
     studio: Studio, recording: str, name: str, data: bytes, format: str, base: int | None, client: str | None
 ) -> dict[str, Any]:
     row = studio.recordings.get(recording)
-    timeline = loads(data, format, "the timeline")
-    duration = row["duration"]
-    if duration is None:
+    if row["duration"] is None:
         raise Refusal(409, "the recording's length is not known yet; wait until it is drawn")
-    last = max((segment.end for segment in timeline), default=0.0)
-    if last > duration + _OVERHANG_S:
-        raise Refusal(422, f"a segment ends at {last:g} s, after the recording's {duration:g} s")
-    fitted = replace(timeline.crop(0, duration), duration=duration)
-    version = studio.timelines.put(recording, name, fitted, origin=PERSON, base=base)
+    timeline: Timeline = value_of(studio.errands.run(Read(data, format, row["duration"])))
+    version = studio.timelines.put(recording, name, timeline, origin=PERSON, base=base)
     studio.told_timeline(recording, name, version, None, client)
     return {"name": name, "version": version, "warnings": list(timeline.warnings)}
 
