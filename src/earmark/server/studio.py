@@ -7,6 +7,7 @@ import shutil
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from earmark.server.corrections import Corrections
 from earmark.server.crew import Crew, Errands
 from earmark.server.database import Database
 from earmark.server.events import Hub
+from earmark.server.fetch import LONGEST_S
 from earmark.server.fitting import Fitter
 from earmark.server.jobs import ACTIVE, DETECT, FETCH, FIT, PICTURE, Jobs
 from earmark.server.levels import Levels
@@ -35,6 +37,7 @@ _LOCK = "serve.lock"
 _ERRAND_S = 60.0
 _N_ERRANDS = 2
 _N_FETCHES = 2
+_GRACE_S = 60.0
 
 
 class Studio:
@@ -81,7 +84,7 @@ class Studio:
         # What waits for other machines does not keep those busy that compute.
         self._crews = [
             Crew(settings.workers, settings.limits, partial(self.jobs.take, (PICTURE, DETECT))),
-            Crew(_N_FETCHES, settings.limits, partial(self.jobs.take, (FETCH,))),
+            Crew(_N_FETCHES, _limits_of_fetching(settings.limits), partial(self.jobs.take, (FETCH,))),
         ]
         self._fitter = Fitter(settings.limits, settings.workers, partial(self.jobs.take, (FIT,)), self._say)
         threading.Thread(target=self._warm_up, daemon=True).start()
@@ -280,3 +283,9 @@ class Studio:
     def _warm_up(self) -> None:
         with suppress(Exception):
             self.models.described()
+
+
+def _limits_of_fetching(limits: Limits) -> Limits:
+    """Return limits that also end what waits for headers: from there on, `fetch` looks at the time."""
+    longest = LONGEST_S + _GRACE_S
+    return replace(limits, seconds=min(longest, limits.seconds or longest))
