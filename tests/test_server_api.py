@@ -82,10 +82,30 @@ def test_every_format_of_convert_is_served(client: TestClient, recording: str) -
     assert client.get(place, params={"format": "docx"}).status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "application/json"),
+        ("*/*", "application/json"),
+        ("text/csv;q=0.5, application/x-subrip", "application/x-subrip"),
+        ("text/vtt;q=0, text/csv;q=0.1", "text/csv"),
+        ("application/xml", "application/xml"),
+    ],
+)
+def test_the_format_is_the_one_that_is_liked_best(
+    client: TestClient, recording: str, accept: str, kind: str
+) -> None:
+    answer = client.get(f"/api/recordings/{recording}/timelines/detected", headers={"Accept": accept})
+    assert answer.headers["content-type"].partition(";")[0] == kind
+    assert answer.headers["vary"] == "Accept"
+
+
 def test_a_timeline_is_sent_once_and_cropped_on_request(client: TestClient, recording: str) -> None:
     place = f"/api/recordings/{recording}/timelines/detected"
     tag = client.get(place).headers["etag"]
     assert client.get(place, headers={"If-None-Match": tag}).status_code == 304
+    near = [client.get(place, params={"start": start}).headers["etag"] for start in (2.1234567, 2.1234568)]
+    assert near[0] != near[1]
     cropped = client.get(place, params={"start": 2, "end": 2.25}).json()["segments"]
     assert [(s["start"], s["end"]) for s in cropped] == [(2.0, 2.25)]
 

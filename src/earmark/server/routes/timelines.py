@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Annotated, Any
@@ -72,9 +73,9 @@ def read(
     """Return a timeline; `format`, or else Accept, names one of the formats of `earmark convert`."""
     row = studio.recordings.get(recording)
     kept = studio.timelines.get(recording, name)
-    chosen = _format(format, request.headers.get("accept", ""))
-    tag = f'"{kept.version}-{name}-{chosen}-{start:g}-{end:g}"'
-    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    chosen = _format(format, _accepted(request.headers.get("accept", "")))
+    tag = f'"{kept.version}-{name}-{chosen}-{start!r}-{end!r}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept"}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
     timeline = replace(kept.timeline, source=row["name"])
@@ -112,7 +113,7 @@ async def write(
     One that is there is replaced if If-Match names its version.
     """
     data = await request.body()
-    given = _format(format, request.headers.get("content-type", ""))
+    given = _format(format, [request.headers.get("content-type", "")])
     return await run_in_threadpool(_write, studio, recording, name, data, given, _version(if_match), x_client)
 
 
@@ -199,15 +200,34 @@ def score(
     return found
 
 
-def _format(given: str | None, kinds: str) -> str:
-    """Return the format that is named, or that the kinds of media stand for; JSON if none is known."""
+def _format(given: str | None, kinds: Iterable[str]) -> str:
+    """Return the format that is named, or the first that a kind of media stands for; JSON if none does."""
     if given is not None:
         return format_of("", given).name
-    for kind in kinds.split(","):
-        found = _TYPES.get(kind.partition(";")[0].strip().lower())
+    for kind in kinds:
+        plain = kind.partition(";")[0].strip().lower()
+        # Browsers ask for a page, and would take XML, too.
+        found = "json" if plain in ("*/*", "application/*", "text/html") else _TYPES.get(plain)
         if found is not None and found in FORMATS:
             return found
     return "json"
+
+
+def _accepted(accept: str) -> list[str]:
+    """Return the kinds of media of a header Accept, the best first."""
+    weighed = []
+    for each in accept.split(","):
+        kind, *parameters = (part.strip() for part in each.split(";"))
+        weight = 1.0
+        for parameter in parameters:
+            if parameter.lower().startswith("q="):
+                try:
+                    weight = float(parameter[2:])
+                except ValueError:
+                    weight = 0.0
+        if weight > 0:
+            weighed.append((weight, kind))
+    return [kind for _, kind in sorted(weighed, key=lambda each: -each[0])]
 
 
 def _version(if_match: str | None) -> int | None:
