@@ -53,6 +53,21 @@ def test_what_is_seen_first_is_done_first(tmp_path: Path) -> None:
     assert kinds == [PICTURE, PICTURE, DETECT, DETECT]
 
 
+def test_how_long_a_recording_is_shows_as_soon_as_it_is_drawn(tmp_path: Path, tiny_model_path: Path) -> None:
+    with running(settings_of(tmp_path, tiny_model_path)) as client:
+        studio = client.app.state.studio  # type: ignore[attr-defined]
+        studio.jobs.close()  # nobody takes one
+        recording = studio.recordings.add("a.wav", "upload", "", "tiny", 5)
+        job = studio.jobs.add(PICTURE, recording, None)["id"]
+        assert studio.view(recording)["duration"] is None
+        told: list[tuple[str, object]] = []
+        studio.hub.publish = lambda event, data: told.append((event, data.get("duration")))
+        for seconds in (20.0, 40.0):
+            studio.jobs.note(job, seconds, 90.5)
+        assert studio.view(recording)["duration"] == 90.5
+        assert told == [("job", None), ("recording", 90.5)]
+
+
 def test_what_was_running_is_begun_again_but_not_for_ever(tmp_path: Path) -> None:
     job = Desk(tmp_path).jobs.add(DETECT, "r", None)["id"]
     for _ in range(3):
@@ -84,7 +99,7 @@ def test_a_job_ends_as_its_task_does(tmp_path: Path) -> None:
     assert [job["state"] for job in found] == ["done", "failed", "cancelled"]
     assert [job["error"] for job in found] == [None, "NO SOUND", None]
     assert desk.settled == [(ids[0], 7)]
-    assert desk.turned == ["r"] * 6
+    assert desk.turned == ["r"] * 9  # begun, at work, ended
     with pytest.raises(Refusal, match="is cancelled"):
         desk.jobs.cancel(ids[2])
 

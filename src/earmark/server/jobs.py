@@ -43,7 +43,7 @@ class Jobs:
     settle : callable
         Called with a job's row and what its task returned; it may return what the job's `result` is to say.
     turned : callable
-        Called with a recording's id when one of its jobs begins or ends.
+        Called with a recording's id when one of its jobs begins, says how long it will take, or ends.
     fault : callable
         Turns an error into the line that clients see.
     """
@@ -136,6 +136,7 @@ class Jobs:
             "state": row["state"],
             "progress": 1.0 if done else min(0.99, seconds / total) if total else 0.0,
             "seconds": seconds,
+            "total": total,
             "stage": self._stages.get(row["id"]),
             "error": row["error"],
             "result": json.loads(row["result"]) if row["result"] else None,
@@ -196,8 +197,9 @@ class Jobs:
         now = time.monotonic()
         told = self._progress.get(job, (0.0, None, 0.0))[2]
         if now - told >= _TELL_S:
+            begins = job not in self._progress
             self._progress[job] = (seconds, total, now)
-            self._tell(job, turned=False)
+            self._tell(job, turned=begins)
         else:
             self._progress[job] = (seconds, total, told)
 

@@ -245,6 +245,8 @@ class Studio:
         main = next((job for job in reversed(jobs) if job["kind"] == DETECT), None)
         main = main or next((job for job in reversed(jobs) if job["kind"] == FETCH), None)
         failed = next((job for job in reversed(jobs) if job["kind"] == PICTURE and job["error"]), None)
+        # What the file says, as soon as there is something to see.
+        drawing = next((job["total"] for job in jobs if job["kind"] == PICTURE and job["total"]), None)
         state = main["state"] if main else "queued"
         if main and main["kind"] == FETCH and state == "done":
             state = "queued"
@@ -253,7 +255,7 @@ class Studio:
             "name": row["name"],
             "kind": row["kind"],
             "size": row["size"],
-            "duration": row["duration"],
+            "duration": drawing if row["duration"] is None else row["duration"],
             "created": row["created"],
             "model": row["model"],
             "models": [each["model"] for each in timelines if each["origin"] == MODEL],
