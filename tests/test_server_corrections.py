@@ -71,6 +71,33 @@ def test_the_set_is_what_fit_reads(client: TestClient) -> None:
     assert examples.classes == ("hiss", "tone")
 
 
+def test_the_set_follows_links_and_removals(tmp_path: Path, tiny_model_path: Path) -> None:
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "away")
+    for i in range(2):
+        mixed(tmp_path / "archive" / f"{i}.wav", i)
+    settings = settings_of(tmp_path / "link", tiny_model_path, folder=tmp_path / "archive")
+    with running(settings) as client:
+        file = tmp_path / "link" / "corrections" / FILE_NAME
+
+        def rows() -> list[dict[str, str]]:
+            with file.open(newline="") as lines:
+                return list(csv.DictReader(lines))
+
+        for i in range(2):
+            made = client.post("/api/recordings", json={"path": f"{i}.wav"}).json()["id"]
+            settled(client, made)
+            segments = [{"start": 0, "end": 8, "label": "hiss"}, {"start": 8, "end": 16, "label": "tone"}]
+            place = f"/api/recordings/{made}/timelines/edited"
+            assert client.put(place, json={"segments": segments}).status_code == 200
+        assert client.get("/api/corrections").json()["recordings"] == 2
+        assert len(rows()) == 4
+        assert all((file.parent / row["path"]).is_file() for row in rows())
+        client.delete(f"/api/recordings/{made}")
+        wait_for(lambda: not rows())  # one recording alone teaches nothing
+
+
 def test_the_file_is_written_without_being_asked_for(client: TestClient) -> None:
     studio = client.app.state.studio  # type: ignore[attr-defined]
     studio.corrections.file.unlink(missing_ok=True)

@@ -56,8 +56,9 @@ class Studio:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
         make_folder(settings.store)
+        # The place itself, however it was come by: files are named by the way from one to another.
+        self.settings = settings = replace(settings, store=settings.store.resolve())
         self._lock = locked(settings.store, _LOCK)
         self._lock.__enter__()
         self.hub = Hub()
@@ -138,6 +139,7 @@ class Studio:
         self.jobs.cancel_all(recording)
         self.timelines.remove(recording)
         self.recordings.remove(recording)
+        self.corrections.changed()
         self.hub.publish("removed", {"recording": recording})
 
     def view(self, recording: str, *, with_jobs: bool = False) -> dict[str, Any]:
