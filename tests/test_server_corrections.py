@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,10 +108,19 @@ def test_the_file_is_written_without_being_asked_for(client: TestClient) -> None
 
 def test_without_the_extra_the_command_is_told(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corrections, "can_train", lambda: False)
-    answer = client.post("/api/corrections/fit", json={"name": "mine"})
-    assert answer.status_code == 409
-    assert "pip install 'earmark[train]'" in answer.json()["error"]
-    assert answer.json()["command"].startswith("earmark fit STORE/corrections/labels.csv -o mine.onnx")
+    studio = client.app.state.studio  # type: ignore[attr-defined]
+    heads = "--fusion late --head svm --head lda"
+    for settings, place in (
+        (studio.settings, studio.corrections.file),
+        (replace(studio.settings, token="long enough a token"), "STORE/corrections/labels.csv"),
+        (replace(studio.settings, names=("marks.example.org",)), "STORE/corrections/labels.csv"),
+    ):
+        monkeypatch.setattr(studio, "settings", settings)
+        answer = client.post("/api/corrections/fit", json={"name": "mine"})
+        assert answer.status_code == 409
+        assert "pip install 'earmark[train]'" in answer.json()["error"]
+        assert answer.json()["command"] == f"earmark fit {place} -o mine.onnx {heads}"
+        assert ("STORE is" in answer.json()["error"]) == ("STORE" in str(place))
 
 
 @pytest.mark.parametrize(
