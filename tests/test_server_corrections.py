@@ -12,12 +12,13 @@ from serverhelp import running, settings_of, settled, upload, wait_for
 from starlette.testclient import TestClient
 
 from earmark.audio_writer import write_audio
+from earmark.errors import EarmarkError
 from earmark.pool import Limits
 from earmark.server.corrections import FILE_NAME
 from earmark.server.crew import Order
 from earmark.server.fitting import Fitter
 from earmark.server.routes import corrections
-from earmark.server.tasks import Fit
+from earmark.server.tasks import Fit, Outcome
 
 N_RECORDINGS = 3
 
@@ -96,6 +97,23 @@ def test_learning_has_limits(tmp_path: Path, limits: Limits, words: str) -> None
     outcome = order.result.result(60)
     fitter.close()
     assert words in (outcome.error or "")
+
+
+def test_a_fault_of_learning_costs_one_model(tmp_path: Path) -> None:
+    orders = [Order(Fit(name, tmp_path / "labels.csv", tmp_path / "x.onnx")) for name in "ab"]
+    waiting = iter(orders)
+
+    def say(task: Fit, stage: str) -> None:
+        raise EarmarkError(f"{task.job} cannot be told")
+
+    class Talkative(Fitter):
+        def _run(self, order: Order, task: Fit) -> Outcome:
+            self._say(task, "x")
+            return Outcome()
+
+    fitter = Talkative(Limits(), 1, lambda seconds: next(waiting, None), say)
+    assert [order.result.result(60).error for order in orders] == ["a cannot be told", "b cannot be told"]
+    fitter.close()
 
 
 def test_a_model_of_corrections_marks_like_any_other(client: TestClient) -> None:
