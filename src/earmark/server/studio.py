@@ -134,6 +134,8 @@ class Studio:
         self.recordings.get(recording)
         self.jobs.cancel_all(recording)
         self.timelines.remove(recording)
+        for name in (DETECTED, EDITED):
+            self._shares.pop((recording, name), None)
         self.recordings.remove(recording)
         self.hub.publish("removed", {"recording": recording})
 
@@ -180,6 +182,7 @@ class Studio:
         self.recordings.get(recording)
         found = {each["name"]: each for each in self.timelines.all_of(recording)}
         self.timelines.remove(recording, name)
+        self._shares.pop((recording, name), None)
         if found[name]["origin"] == MODEL:
             shutil.rmtree(self.recordings.evidence(recording, found[name]["model"]), ignore_errors=True)
         self.told_timeline(recording, name, None, None, client)
