@@ -77,10 +77,12 @@ class Jobs:
         self._adrift: set[str] = set()
         self._recover()
 
-    def add(self, kind: str, recording: str | None, model: str | None) -> dict[str, Any]:
+    def add(
+        self, kind: str, recording: str | None, model: str | None, *, awaited: bool = False
+    ) -> dict[str, Any]:
         """Add a job, or find the same one that has not ended yet; return it.
 
-        Raises `Refusal` if too many wait.
+        Raises `Refusal` if too many wait, unless there was room for it when what it follows was let in.
         """
         made = secrets.token_hex(6)
         with self._database.transaction():
@@ -91,7 +93,8 @@ class Jobs:
             )
             if same is not None:
                 return self.view(same)
-            self.check_room()
+            if not awaited:
+                self.check_room(1)
             self._database.run(
                 "INSERT INTO jobs (id, kind, recording, model, created) VALUES (?, ?, ?, ?, ?)",
                 (made, kind, recording, model, time.time()),
@@ -108,10 +111,10 @@ class Jobs:
             self._n_added += 1
             self._changed.notify_all()
 
-    def check_room(self) -> None:
-        """Raise `Refusal` if too many jobs wait."""
+    def check_room(self, n_more: int) -> None:
+        """Raise `Refusal` if too many jobs would wait; where none does, there is always room."""
         (count,) = self._database.rows("SELECT COUNT(*) FROM jobs WHERE state IN ('queued', 'running')")[0]
-        if count >= self._most:
+        if count and count + n_more > self._most:
             raise Refusal(429, f"{count} jobs wait, as many as may; try again later")
 
     def get(self, job: str) -> dict[str, Any]:
