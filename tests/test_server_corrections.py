@@ -87,6 +87,23 @@ def test_without_the_extra_the_command_is_told(client: TestClient, monkeypatch: 
     assert answer.json()["command"].startswith("earmark fit STORE/corrections/labels.csv -o mine.onnx")
 
 
+def test_models_without_a_name_are_numbered(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corrections, "can_train", lambda: True)
+    studio = client.app.state.studio  # type: ignore[attr-defined]
+    monkeypatch.setattr(studio.jobs, "_claim", lambda kinds: None)  # nobody begins
+    for number in ("", "-2", "-3"):
+        job = client.post("/api/corrections/fit", json={}).json()
+        assert job["model"] == f"corrected{number}"
+        assert client.post("/api/corrections/fit").json()["id"] == job["id"]  # the one that waits
+        assert client.get("/api/corrections").json()["job"]["id"] == job["id"]
+        assert client.delete(f"/api/jobs/{job['id']}").json()["state"] == "cancelled"
+        studio.models.path(job["model"]).touch()
+    taken = client.post("/api/corrections/fit", json={"name": "corrected-2"})
+    assert (taken.status_code, "choose another name" in taken.json()["error"]) == (409, True)
+    for made in studio.models.folder.iterdir():
+        made.unlink()
+
+
 @pytest.mark.parametrize(
     ("limits", "words"), [(Limits(0.05), "limit of time"), (Limits(60, 1), "limit of memory")]
 )

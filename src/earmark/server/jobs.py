@@ -129,6 +129,11 @@ class Jobs:
         rows = self._database.rows("SELECT * FROM jobs WHERE recording = ? ORDER BY number", (recording,))
         return [self.view(row) for row in rows]
 
+    def newest(self, kind: str) -> dict[str, Any] | None:
+        """Return the newest job of a kind, if there is one."""
+        row = self._database.row("SELECT * FROM jobs WHERE kind = ? ORDER BY number DESC", (kind,))
+        return None if row is None else self.view(row)
+
     def by_recording(self) -> dict[str, list[dict[str, Any]]]:
         """Return the jobs of all recordings."""
         found: dict[str, list[dict[str, Any]]] = {}
