@@ -188,6 +188,12 @@ def test_other_options_decode_what_is_stored(
     saved = client.post(place, json={"options": options, "save": "strict"}).json()
     kept = client.get(f"/api/recordings/{recording}/timelines/strict").json()
     assert (kept["version"], kept["segments"]) == (1, saved["segments"])
+    again = {"options": {}, "save": "strict"}
+    refused = client.post(place, json=again)
+    assert (refused.status_code, refused.json()["version"]) == (409, 1)
+    assert client.post(place, json=again, headers={"If-Match": "1"}).json()["version"] == 2
+    for name in ("edited", "detected"):
+        assert client.post(place, json={"save": name}, headers={"If-Match": "1"}).status_code == 422
     wrong = client.post(place, json={"options": {"speech": {"threshold": 1.5}}})
     assert wrong.status_code == 422
     assert "it must lie between 0 and 1" in wrong.json()["error"]
@@ -304,6 +310,15 @@ def test_everybody_hears_of_edits(client: TestClient, recording: str) -> None:
     told = json.loads(heard[-1].partition("data: ")[2])
     assert (told["name"], told["by"], told["recording"]) == ("edited", "anna", recording)
     assert told["edit"]["add"][0]["label"] == "bell"
+
+
+def test_an_edit_sent_twice_is_made_once(client: TestClient, recording: str) -> None:
+    place = f"/api/recordings/{recording}/timelines/detected/edits"
+    edit = {"id": "1", "add": [{"start": 5.75, "end": 6, "label": "bell"}]}
+    first, second = (client.post(place, json=edit, headers={"X-Client": "bert"}) for _ in range(2))
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert first.json() == second.json()
+    assert client.post(place, json={**edit, "id": "2"}).status_code == 409
 
 
 def test_the_status_says_what_is_allowed(client: TestClient) -> None:

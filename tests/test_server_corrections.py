@@ -13,12 +13,13 @@ from serverhelp import running, settings_of, settled, upload, wait_for
 from starlette.testclient import TestClient
 
 from earmark.audio_writer import write_audio
+from earmark.errors import EarmarkError
 from earmark.pool import Limits
 from earmark.server.corrections import FILE_NAME
 from earmark.server.crew import Order
 from earmark.server.fitting import Fitter
 from earmark.server.routes import corrections
-from earmark.server.tasks import Fit
+from earmark.server.tasks import Fit, Outcome
 
 N_RECORDINGS = 3
 
@@ -123,6 +124,23 @@ def test_without_the_extra_the_command_is_told(client: TestClient, monkeypatch: 
         assert ("STORE is" in answer.json()["error"]) == ("STORE" in str(place))
 
 
+def test_models_without_a_name_are_numbered(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corrections, "can_train", lambda: True)
+    studio = client.app.state.studio  # type: ignore[attr-defined]
+    monkeypatch.setattr(studio.jobs, "_claim", lambda kinds: None)  # nobody begins
+    for number in ("", "-2", "-3"):
+        job = client.post("/api/corrections/fit", json={}).json()
+        assert job["model"] == f"corrected{number}"
+        assert client.post("/api/corrections/fit").json()["id"] == job["id"]  # the one that waits
+        assert client.get("/api/corrections").json()["job"]["id"] == job["id"]
+        assert client.delete(f"/api/jobs/{job['id']}").json()["state"] == "cancelled"
+        studio.models.path(job["model"]).touch()
+    taken = client.post("/api/corrections/fit", json={"name": "corrected-2"})
+    assert (taken.status_code, "choose another name" in taken.json()["error"]) == (409, True)
+    for made in studio.models.folder.iterdir():
+        made.unlink()
+
+
 @pytest.mark.parametrize(
     ("limits", "words"), [(Limits(0.05), "limit of time"), (Limits(60, 1), "limit of memory")]
 )
@@ -133,6 +151,23 @@ def test_learning_has_limits(tmp_path: Path, limits: Limits, words: str) -> None
     outcome = order.result.result(60)
     fitter.close()
     assert words in (outcome.error or "")
+
+
+def test_a_fault_of_learning_costs_one_model(tmp_path: Path) -> None:
+    orders = [Order(Fit(name, tmp_path / "labels.csv", tmp_path / "x.onnx")) for name in "ab"]
+    waiting = iter(orders)
+
+    def say(task: Fit, stage: str) -> None:
+        raise EarmarkError(f"{task.job} cannot be told")
+
+    class Talkative(Fitter):
+        def _run(self, order: Order, task: Fit) -> Outcome:
+            self._say(task, "x")
+            return Outcome()
+
+    fitter = Talkative(Limits(), 1, lambda seconds: next(waiting, None), say)
+    assert [order.result.result(60).error for order in orders] == ["a cannot be told", "b cannot be told"]
+    fitter.close()
 
 
 def test_a_model_of_corrections_marks_like_any_other(client: TestClient) -> None:

@@ -41,6 +41,9 @@ class Edit(Body):
     """Segments to take out, exactly as they are, and others to put in."""
 
     base: int | None = Field(None, ge=0, description="The version it was made from; for the record.")
+    id: str | None = Field(
+        None, min_length=1, max_length=64, description="The client's; one that comes again changes nothing."
+    )
     remove: list[Marked] = Field(default_factory=list, max_length=20_000)
     add: list[Marked] = Field(default_factory=list, max_length=20_000)
 
@@ -136,10 +139,15 @@ def edit(
     taken, put = (
         [segment_of(each.model_dump()) for each in each_side] for each_side in (body.remove, body.add)
     )
-    changed, version = studio.timelines.edit(recording, name, taken, put, x_client)
-    told = {"remove": [e.model_dump() for e in body.remove], "add": [e.model_dump() for e in body.add]}
-    studio.told_timeline(recording, changed, version, told, x_client)
-    return {"name": changed, "version": version}
+    change = studio.timelines.edit(recording, name, taken, put, x_client, body.id)
+    if change.new:
+        told = {
+            "id": body.id,
+            "remove": [each.model_dump() for each in body.remove],
+            "add": [each.model_dump() for each in body.add],
+        }
+        studio.told_timeline(recording, change.name, change.version, told, x_client)
+    return {"name": change.name, "version": change.version}
 
 
 @router.get("/timelines/{name}/edits")
@@ -167,20 +175,25 @@ def options(
 
 
 @router.post("/decode")
-def decode(recording: Id, body: Decoding, studio: TheStudio, x_client: Client = None) -> dict[str, Any]:
-    """Decode the stored posteriors with other options; with `save`, keep the timeline under that name."""
+def decode(
+    recording: Id,
+    body: Decoding,
+    studio: TheStudio,
+    if_match: Annotated[str | None, Header(max_length=64)] = None,
+    x_client: Client = None,
+) -> dict[str, Any]:
+    """Decode the stored posteriors with other options; with `save`, keep the timeline under that name.
+
+    One that is there is replaced if If-Match names its version, but never corrections.
+    """
+    if body.save is not None and (not NAME.fullmatch(body.save) or body.save in (DETECTED, EDITED)):
+        raise Refusal(422, f"'{body.save[:80]}' cannot be the name of a decoding; give another, e.g. strict")
     folder = studio.evidence(recording, body.model)
     timeline: Timeline = value_of(studio.errands.run(Redecode(folder, body.options)))
     if body.save is None:
         return _fields(Kept("", 0, PERSON, folder.name, timeline), timeline)
-    if not NAME.fullmatch(body.save) or body.save in (DETECTED, folder.name):
-        raise Refusal(
-            422, f"'{body.save[:80]}' cannot be a timeline's name here; give another, e.g. {EDITED}"
-        )
-    found = {each["name"]: each["version"] for each in studio.timelines.all_of(recording)}
-    base = found.get(body.save)
     version = studio.timelines.put(
-        recording, body.save, timeline, origin=PERSON, model=folder.name, base=base
+        recording, body.save, timeline, origin=PERSON, model=folder.name, base=_version(if_match)
     )
     studio.told_timeline(recording, body.save, version, None, x_client)
     return _fields(Kept(body.save, version, PERSON, folder.name, timeline), timeline)
