@@ -1,9 +1,10 @@
-"""Worker processes: what one that dies, or does not end, costs."""
+"""Worker processes: limits that always hold, and what one that dies, or does not end, costs."""
 
 from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,9 @@ import pytest
 
 from earmark.errors import ConfigError, EarmarkError
 from earmark.pool import Done, Limits, Progress, Work, run_pool
+
+
+SECONDS = 20.0
 
 
 def double(item: int, progress: Progress) -> int:
@@ -66,3 +70,26 @@ def test_limits_and_workers_of_nothing_are_refused() -> None:
         Limits(seconds=0)
     with pytest.raises(ConfigError, match="jobs 0: give 1 or more"):
         run(make_endless, 1, jobs=0)
+
+
+def talk(item: int, progress: Progress) -> int:
+    """Say something all the time, for so many seconds."""
+    since = time.monotonic()
+    while time.monotonic() - since < SECONDS:
+        progress(time.monotonic() - since, None)
+    return item
+
+
+def talkative() -> Work[int, int]:
+    return talk
+
+
+def listen(index: int, seconds: float, total: float | None) -> None:
+    time.sleep(0.0005)  # slower than they come: there is always another
+
+
+def test_limits_hold_for_a_worker_that_always_has_something_to_say() -> None:
+    for limits, words in ((Limits(0.2), "limit of time"), (Limits(None, 1), "limit of memory")):
+        (found,) = run_pool(talkative, [0], 1, listen, limits, lambda: None)
+        assert found.exceeded
+        assert words in (found.death or "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,13 @@ from serverhelp import running, settings_of, settled, upload, wait_for
 from starlette.testclient import TestClient
 
 from earmark.audio_writer import write_audio
+from earmark.errors import EarmarkError
 from earmark.pool import Limits
 from earmark.server.corrections import FILE_NAME
 from earmark.server.crew import Order
 from earmark.server.fitting import Fitter
 from earmark.server.routes import corrections
-from earmark.server.tasks import Fit
+from earmark.server.tasks import Fit, Outcome
 
 N_RECORDINGS = 3
 
@@ -71,6 +73,33 @@ def test_the_set_is_what_fit_reads(client: TestClient) -> None:
     assert examples.classes == ("hiss", "tone")
 
 
+def test_the_set_follows_links_and_removals(tmp_path: Path, tiny_model_path: Path) -> None:
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "away")
+    for i in range(2):
+        mixed(tmp_path / "archive" / f"{i}.wav", i)
+    settings = settings_of(tmp_path / "link", tiny_model_path, folder=tmp_path / "archive")
+    with running(settings) as client:
+        file = tmp_path / "link" / "corrections" / FILE_NAME
+
+        def rows() -> list[dict[str, str]]:
+            with file.open(newline="") as lines:
+                return list(csv.DictReader(lines))
+
+        for i in range(2):
+            made = client.post("/api/recordings", json={"path": f"{i}.wav"}).json()["id"]
+            settled(client, made)
+            segments = [{"start": 0, "end": 8, "label": "hiss"}, {"start": 8, "end": 16, "label": "tone"}]
+            place = f"/api/recordings/{made}/timelines/edited"
+            assert client.put(place, json={"segments": segments}).status_code == 200
+        assert client.get("/api/corrections").json()["recordings"] == 2
+        assert len(rows()) == 4
+        assert all((file.parent / row["path"]).is_file() for row in rows())
+        client.delete(f"/api/recordings/{made}")
+        wait_for(lambda: not rows())  # one recording alone teaches nothing
+
+
 def test_the_file_is_written_without_being_asked_for(client: TestClient) -> None:
     studio = client.app.state.studio  # type: ignore[attr-defined]
     studio.corrections.file.unlink(missing_ok=True)
@@ -80,10 +109,36 @@ def test_the_file_is_written_without_being_asked_for(client: TestClient) -> None
 
 def test_without_the_extra_the_command_is_told(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corrections, "can_train", lambda: False)
-    answer = client.post("/api/corrections/fit", json={"name": "mine"})
-    assert answer.status_code == 409
-    assert "pip install 'earmark[train]'" in answer.json()["error"]
-    assert answer.json()["command"].startswith("earmark fit STORE/corrections/labels.csv -o mine.onnx")
+    studio = client.app.state.studio  # type: ignore[attr-defined]
+    heads = "--fusion late --head svm --head lda"
+    for settings, place in (
+        (studio.settings, studio.corrections.file),
+        (replace(studio.settings, token="long enough a token"), "STORE/corrections/labels.csv"),
+        (replace(studio.settings, names=("marks.example.org",)), "STORE/corrections/labels.csv"),
+    ):
+        monkeypatch.setattr(studio, "settings", settings)
+        answer = client.post("/api/corrections/fit", json={"name": "mine"})
+        assert answer.status_code == 409
+        assert "pip install 'earmark[train]'" in answer.json()["error"]
+        assert answer.json()["command"] == f"earmark fit {place} -o mine.onnx {heads}"
+        assert ("STORE is" in answer.json()["error"]) == ("STORE" in str(place))
+
+
+def test_models_without_a_name_are_numbered(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corrections, "can_train", lambda: True)
+    studio = client.app.state.studio  # type: ignore[attr-defined]
+    monkeypatch.setattr(studio.jobs, "_claim", lambda kinds: None)  # nobody begins
+    for number in ("", "-2", "-3"):
+        job = client.post("/api/corrections/fit", json={}).json()
+        assert job["model"] == f"corrected{number}"
+        assert client.post("/api/corrections/fit").json()["id"] == job["id"]  # the one that waits
+        assert client.get("/api/corrections").json()["job"]["id"] == job["id"]
+        assert client.delete(f"/api/jobs/{job['id']}").json()["state"] == "cancelled"
+        studio.models.path(job["model"]).touch()
+    taken = client.post("/api/corrections/fit", json={"name": "corrected-2"})
+    assert (taken.status_code, "choose another name" in taken.json()["error"]) == (409, True)
+    for made in studio.models.folder.iterdir():
+        made.unlink()
 
 
 @pytest.mark.parametrize(
@@ -96,6 +151,23 @@ def test_learning_has_limits(tmp_path: Path, limits: Limits, words: str) -> None
     outcome = order.result.result(60)
     fitter.close()
     assert words in (outcome.error or "")
+
+
+def test_a_fault_of_learning_costs_one_model(tmp_path: Path) -> None:
+    orders = [Order(Fit(name, tmp_path / "labels.csv", tmp_path / "x.onnx")) for name in "ab"]
+    waiting = iter(orders)
+
+    def say(task: Fit, stage: str) -> None:
+        raise EarmarkError(f"{task.job} cannot be told")
+
+    class Talkative(Fitter):
+        def _run(self, order: Order, task: Fit) -> Outcome:
+            self._say(task, "x")
+            return Outcome()
+
+    fitter = Talkative(Limits(), 1, lambda seconds: next(waiting, None), say)
+    assert [order.result.result(60).error for order in orders] == ["a cannot be told", "b cannot be told"]
+    fitter.close()
 
 
 def test_a_model_of_corrections_marks_like_any_other(client: TestClient) -> None:

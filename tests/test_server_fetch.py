@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -19,6 +20,8 @@ from earmark.server.fetch import check_url, fetch, is_public
 
 
 class _Pages(BaseHTTPRequestHandler):
+    drops: ClassVar[list[str]] = []
+
     def do_GET(self) -> None:
         pages: dict[str, tuple[int, dict[str, str], bytes]] = {
             "/a.wav": (200, {}, b"sound" * 100),
@@ -28,6 +31,7 @@ class _Pages(BaseHTTPRequestHandler):
             "/inside": (302, {"Location": "http://10.0.0.1/secret"}, b""),
             "/file": (302, {"Location": "file:///etc/passwd"}, b""),
             "/round": (302, {"Location": "/round"}, b""),
+            "/drops": (200, {"Content-Length": "1000"}, b"."),
             "/short": (200, {"Content-Length": "1000"}, b"few"),
         }
         status, headers, body = pages.get(self.path, (404, {}, b""))
@@ -36,6 +40,11 @@ class _Pages(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
+        while self.path == "/drops":
+            self.wfile.flush()
+            time.sleep(0.01)
+            self.wfile.write(b".")
+            self.drops.append(self.path)
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
@@ -71,7 +80,8 @@ def open_door(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, list[str]], lis
     ["127.0.0.1", "127.8.8.8", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.0.1", "169.254.169.254",
      "100.64.0.1", "0.0.0.0", "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255", "192.0.2.1",
      "198.18.0.1", "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd12::1", "ff02::1", "::ffff:10.0.0.1",
-     "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "2001:0:1::1", "2001:db8::1"],
+     "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "2001:0:1::1", "2001:db8::1", "fec0::1",
+     "192.88.99.1", "::ffff:192.88.99.1"],
 )  # fmt: skip
 def test_addresses_that_are_not_public(address: str) -> None:
     assert not is_public(address)
@@ -143,6 +153,14 @@ def test_where_it_leads_is_checked_as_well(port: int, tmp_path: Path, path: str,
 def test_no_more_is_fetched_than_allowed(port: int, tmp_path: Path) -> None:
     with pytest.raises(AudioError, match="more than the 499 bytes"):
         fetch(f"http://radio.test:{port}/a.wav", tmp_path / "x", 499)
+
+
+@pytest.mark.usefixtures("open_door")
+def test_who_sends_drop_by_drop_is_left(port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "LONGEST_S", 0.2)
+    with pytest.raises(AudioError, match="came too slowly"):
+        fetch(f"http://radio.test:{port}/drops", tmp_path / "x", 1000)
+    assert 0 < len(_Pages.drops) < 900  # and not only once all was there
 
 
 def test_a_name_that_changes_its_mind_gains_nothing(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from serverhelp import client_of, running, settings_of, settled, show, silent, upload, wait_for
 
-from earmark.errors import ConfigError
-from earmark.server.crew import Cancelled
+from earmark.errors import ConfigError, EarmarkError
+from earmark.pool import Limits
+from earmark.server import crew
+from earmark.server.crew import Cancelled, Crew, Order
 from earmark.server.database import Database
 from earmark.server.events import Hub
 from earmark.server.jobs import DETECT, FIT, PICTURE, Jobs
@@ -53,6 +57,105 @@ def test_what_is_seen_first_is_done_first(tmp_path: Path) -> None:
     assert kinds == [PICTURE, PICTURE, DETECT, DETECT]
 
 
+def test_how_long_a_recording_is_shows_as_soon_as_it_is_drawn(tmp_path: Path, tiny_model_path: Path) -> None:
+    with running(settings_of(tmp_path, tiny_model_path)) as client:
+        studio = client.app.state.studio  # type: ignore[attr-defined]
+        studio.jobs.close()  # nobody takes one
+        recording = studio.recordings.add("a.wav", "upload", "", "tiny", 5)
+        job = studio.jobs.add(PICTURE, recording, None)["id"]
+        assert studio.view(recording)["duration"] is None
+        told: list[tuple[str, object]] = []
+        studio.hub.publish = lambda event, data: told.append((event, data.get("duration")))
+        for seconds in (20.0, 40.0):
+            studio.jobs.note(job, seconds, 90.5)
+        assert studio.view(recording)["duration"] == 90.5
+        assert told == [("job", None), ("recording", 90.5)]
+
+
+def test_pictures_do_not_keep_markings_waiting_for_ever(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, most=100)
+    marking = desk.jobs.add(DETECT, "r", None)["id"]
+    for i in range(30):
+        desk.jobs.add(PICTURE, str(i), None)
+    n_before = 0
+    while desk.jobs.get(marking)["state"] == "queued":
+        order = desk.jobs.take((PICTURE, DETECT), 0)
+        assert order is not None
+        order.result.set_result(Outcome(None))
+        n_before += 1
+    assert 3 < n_before < 20
+
+
+def test_a_server_that_is_ended_properly_costs_no_attempt(tmp_path: Path) -> None:
+    job = Desk(tmp_path).jobs.add(DETECT, "r", None)["id"]
+    for _ in range(6):
+        desk = Desk(tmp_path)
+        order = desk.jobs.take((DETECT,), 0)
+        assert order is not None
+        desk.jobs.close()
+        order.result.set_exception(Cancelled())
+        assert desk.jobs.get(job)["state"] == "queued"
+
+
+def test_a_job_can_be_cancelled_as_soon_as_it_runs(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    job = desk.jobs.add(DETECT, "r", None)["id"]
+    ordinary = desk.task
+
+    def task(row: object) -> Task:
+        assert desk.jobs.cancel(job)["state"] == "running"
+        return ordinary(row)
+
+    desk.jobs._task_of = task
+    order = desk.jobs.take((DETECT,), 0)
+    assert order is not None
+    assert order.cancelled.is_set()
+    order.result.set_exception(Cancelled())
+    assert desk.jobs.get(job)["state"] == "cancelled"
+
+
+def test_a_job_whose_end_cannot_be_written_is_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(tmp_path)
+    job = desk.jobs.add(DETECT, "r", None)["id"]
+    run = Database.run
+
+    def full(self: Database, query: str, values: Sequence[Any] = ()) -> int:
+        raise EarmarkError("the disk is full")
+
+    for state in ("running", "done"):
+        order = desk.jobs.take((DETECT,), 0)
+        assert order is not None
+        monkeypatch.setattr(Database, "run", full if state == "running" else run)
+        order.result.set_result(Outcome(3))
+        monkeypatch.setattr(Database, "run", run)
+        assert desk.jobs.get(job)["state"] == state
+
+
+def test_faults_cost_one_order_and_no_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "_PAUSE_S", 0.01)
+    orders = [Order(Redecode(tmp_path, {})) for _ in range(2)]
+    answers: list[Any] = [EarmarkError("the disk is full"), orders[0], orders[1], None]
+
+    def take(seconds: float | None) -> Order | None:
+        found = answers.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def begin(*arguments: object) -> Iterator[object]:
+        raise OSError(24, "Too many open files")
+        yield
+
+    monkeypatch.setattr(crew, "run_pool", begin)
+    workers = Crew(1, Limits(), take)
+    for order in orders:
+        with pytest.raises(EarmarkError, match="Too many open files"):
+            order.result.result(10)
+    workers.close()
+
+
 def test_what_was_running_is_begun_again_but_not_for_ever(tmp_path: Path) -> None:
     job = Desk(tmp_path).jobs.add(DETECT, "r", None)["id"]
     for _ in range(3):
@@ -84,7 +187,7 @@ def test_a_job_ends_as_its_task_does(tmp_path: Path) -> None:
     assert [job["state"] for job in found] == ["done", "failed", "cancelled"]
     assert [job["error"] for job in found] == [None, "NO SOUND", None]
     assert desk.settled == [(ids[0], 7)]
-    assert desk.turned == ["r"] * 6
+    assert desk.turned == ["r"] * 9  # begun, at work, ended
     with pytest.raises(Refusal, match="is cancelled"):
         desk.jobs.cancel(ids[2])
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hmac
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from serverhelp import ADDRESS, running, settings_of, settled, show, silent, upload
 from starlette.testclient import TestClient
@@ -33,6 +35,11 @@ def studio(tmp_path_factory: pytest.TempPathFactory, tiny_model_path: Path) -> I
     (root / "sub" / "here.wav").symlink_to(root / "show.wav")
     (root / "link.wav").symlink_to(outside / "secret.wav")
     (root / "away").symlink_to(outside)
+    (root / ".private").mkdir()
+    silent(root / ".private" / "a.wav", 1)
+    (root / "open.wav").symlink_to(root / ".private" / "a.wav")
+    (root / "door").symlink_to(root / ".private")
+    (root / "notes.txt").write_text("no sound")
     silent(root / "long.flac", 25)
     settings = settings_of(
         tmp_path_factory.mktemp("store"),
@@ -173,7 +180,8 @@ def test_names_that_were_given_count_too(studio: Studio) -> None:
 @pytest.mark.parametrize(
     "path",
     ["..", "../", "../../etc/passwd", "/etc/passwd", "sub/../../outside", "link.wav", "away",
-     "away/secret.wav", ".", "sub/.", "%2e%2e/", "..\\x", "show.wav\0.txt", "a" * 3999, "show.wav/x"],
+     "away/secret.wav", "open.wav", "door", "door/a.wav", ".private",
+     ".private/a.wav", ".", "sub/.", "%2e%2e/", "..\\x", "show.wav\0.txt", "a" * 3999, "show.wav/x"],
 )  # fmt: skip
 def test_nothing_outside_the_folder_is_seen_or_opened(client: TestClient, path: str) -> None:
     for answer in (
@@ -188,6 +196,38 @@ def test_links_within_the_folder_are_followed(client: TestClient) -> None:
     names = [e["name"] for e in client.get("/api/folder").json()["entries"]]
     assert names == ["sub", "long.flac", "show.wav"]
     assert [e["name"] for e in client.get("/api/folder?path=sub").json()["entries"]] == ["here.wav"]
+
+
+def test_only_recordings_of_the_folder_are_taken(client: TestClient) -> None:
+    answer = client.post("/api/recordings", json={"path": "notes.txt"})
+    assert (answer.status_code, "'notes.txt' is no recording" in answer.json()["error"]) == (422, True)
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), 507, "No space left on device"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "/secret/place"), 404, "was removed just now"),
+    ],
+)
+def test_faults_of_the_disk_are_told_in_a_line(
+    client: TestClient,
+    studio: Studio,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: OSError,
+    status: int,
+    words: str,
+) -> None:
+    def fail(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(studio.recordings, "home", fail)
+    answer = client.post("/api/recordings", json={"path": "show.wav"})
+    assert (answer.status_code, words in answer.json()["error"], "secret" in answer.text) == (
+        status,
+        True,
+        False,
+    )
 
 
 def test_a_link_that_turns_outwards_later_is_not_followed(
@@ -232,6 +272,18 @@ def test_uploads_are_limited_in_size(client: TestClient, studio: Studio) -> None
     assert client.delete(place).status_code == 204
     left = sum(f.stat().st_size for f in (studio.settings.store / "uploads").iterdir())
     assert left < 300_000
+
+
+def test_what_says_two_things_at_once_is_refused(client: TestClient) -> None:
+    for name, values in (
+        ("Content-Type", ("application/json", "audio/wav")),
+        ("Host", ("127.0.0.1", "localhost")),
+        ("Origin", (ADDRESS, ADDRESS)),
+    ):
+        headers = [*client.headers.items(), *((name, value) for value in values)]
+        request = httpx.Request("POST", f"{ADDRESS}/api/recordings?name=a", headers=headers, content=b"{}")
+        answer = client.send(request)
+        assert (answer.status_code, f"'{name.lower()}' is there twice" in answer.text) == (400, True)
 
 
 @pytest.mark.parametrize("path", ["/api/uploads", "/api/recordings", "/api/login"])

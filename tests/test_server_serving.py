@@ -6,14 +6,18 @@ import http.client
 import signal
 import socket
 import sys
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import uvicorn
 from serverhelp import program, settings_of, show
 
 from earmark.bench.serving import measure_serving
 from earmark.cli.app import run
-from earmark.server.serving import take_address
+from earmark.server.events import Hub
+from earmark.server.serving import _Server, take_address
 
 TOKEN = "correct horse battery"
 
@@ -84,6 +88,18 @@ def test_what_is_not_allowed_is_said_in_one_line(
     assert words in said
     assert said.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_a_signal_waits_for_nothing_that_it_interrupts() -> None:
+    """A handler runs in between: what is locked just then is let go by nobody."""
+    hub = Hub()
+    server = _Server(uvicorn.Config(None), SimpleNamespace(hub=hub))  # type: ignore[arg-type]
+    with hub._lock:
+        signalled = threading.Thread(target=server.handle_exit, args=(signal.SIGTERM, None), daemon=True)
+        signalled.start()
+        signalled.join(10)
+        assert not signalled.is_alive()
+    assert server.should_exit
 
 
 def test_any_port_that_is_free_is_taken(tmp_path: Path, tiny_model_path: Path) -> None:

@@ -38,13 +38,13 @@ def test_a_timeline_is_kept_as_it_is(timelines: Timelines) -> None:
 
 
 def test_what_a_model_found_is_copied_first(timelines: Timelines) -> None:
-    assert timelines.edit("r", "detected", [A], [moved(A, 0.5)]) == ("edited", 1)
+    assert timelines.edit("r", "detected", [A], [moved(A, 0.5)]) == ("edited", 1, True)
     assert timelines.get("r", "detected").timeline == FOUND
     edited = timelines.get("r", "edited")
     assert (edited.origin, edited.model) == (PERSON, "m")
     assert edited.timeline.segments == (moved(A, 0.5), B, C)
     # Whoever still looks at what was detected edits the copy, too.
-    assert timelines.edit("r", "detected", [B], []) == ("edited", 2)
+    assert timelines.edit("r", "detected", [B], []) == ("edited", 2, True)
     assert timelines.get("r", "edited").timeline.segments == (moved(A, 0.5), C)
 
 
@@ -128,8 +128,46 @@ def test_a_new_label_is_known_from_then_on(timelines: Timelines) -> None:
 def test_a_timeline_is_removed_with_its_edits(timelines: Timelines) -> None:
     timelines.edit("r", "detected", [A], [])
     timelines.remove("r", "edited")
-    assert timelines.edit("r", "detected", [B], []) == ("edited", 1)
+    assert timelines.edits("r", "detected", 0) == []
+    assert timelines.edit("r", "detected", [B], [])[0] == "edited"
     assert timelines.get("r", "edited").timeline.segments == (A, C)
+    assert len(timelines.edits("r", "edited", 0)) == 1
+
+
+def test_a_version_never_stands_for_two_contents(timelines: Timelines) -> None:
+    seen = {
+        timelines.edit("r", "detected", [A], []).version,
+        timelines.edit("r", "detected", [B], []).version,
+    }
+    timelines.remove("r", "edited")
+    seen.add(timelines.edit("r", "detected", [C], []).version)
+    timelines.remove("r", "edited")
+    seen.add(timelines.put("r", "edited", FOUND, origin=PERSON))
+    timelines.remove("r", "detected")
+    again = timelines.put("r", "detected", FOUND, origin=MODEL, model="m")
+    assert (len(seen), again) == (4, 2)
+    timelines.remove("r")
+    assert timelines.put("r", "edited", FOUND, origin=PERSON) == 1  # no recording has this id again
+
+
+def test_an_edit_that_comes_again_is_answered_as_the_first_time(timelines: Timelines) -> None:
+    edit = ("r", "detected", [A], [moved(A, 0.5)], "anna", "7")
+    first = timelines.edit(*edit)
+    timelines.edit("r", "edited", [B], [], "bert", "7")  # another's
+    assert timelines.edit(*edit) == ("edited", first.version, False)
+    kept = timelines.get("r", "edited")
+    assert (kept.version, kept.timeline.segments) == (2, (moved(A, 0.5), C))
+    assert [(each["by"], each["id"]) for each in timelines.edits("r", "edited", 0)] == [
+        ("anna", "7"),
+        ("bert", "7"),
+    ]
+    with pytest.raises(Refusal, match="'7' was the id of another edit"):
+        timelines.edit("r", "edited", [C], [], "anna", "7")
+
+
+def test_what_a_model_is_to_find_is_no_persons(timelines: Timelines) -> None:
+    with pytest.raises(Refusal, match="what a model finds"):
+        timelines.put("s", "detected", FOUND, origin=PERSON)
 
 
 def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:

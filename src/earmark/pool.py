@@ -198,6 +198,7 @@ def run_pool(
                     continue
                 if isinstance(message, _Note):
                     progress(message.index, message.seconds, message.duration)
+                    _kill_exceeding([slot], limits)  # one that always has something to say, too
                     continue
                 slot.since = None
                 yield message  # first of all, so that whoever interrupts the next item finds this one counted

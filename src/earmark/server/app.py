@@ -51,6 +51,7 @@ def make_app(studio: Studio) -> FastAPI:
     app.add_exception_handler(HTTPException, _say_http)
     app.add_exception_handler(Cancelled, _say_ending)
     app.add_exception_handler(ClientDisconnect, _say_gone)
+    app.add_exception_handler(OSError, _say_unusable)
     app.add_exception_handler(Exception, _say_nothing)
     return app
 
@@ -85,6 +86,14 @@ async def _say_ending(request: Request, err: Exception) -> JSONResponse:
 
 async def _say_gone(request: Request, err: Exception) -> JSONResponse:
     return _problem(400, "the client has gone")
+
+
+async def _say_unusable(request: Request, err: Exception) -> JSONResponse:
+    assert isinstance(err, OSError)
+    if isinstance(err, FileNotFoundError):
+        return _problem(404, "it was removed just now; ask again")
+    _log.error("request %s failed", request.url.path, exc_info=err)
+    return _problem(507, f"the store cannot be used ({err.strerror or type(err).__name__}); make room there")
 
 
 async def _say_nothing(request: Request, err: Exception) -> JSONResponse:

@@ -118,12 +118,13 @@ class Corrections:
             "WHERE timelines.name = ? ORDER BY recordings.number",
             (EDITED,),
         )
+        self._regions = {row["id"]: self._regions.get(row["id"], (-1, [])) for row in found}
         for row in found:
             try:
                 source = os.path.relpath(self._recordings.source(row), self.file.parent)
             except Refusal:
                 continue
-            version, regions = self._regions.get(row["id"], (-1, []))
+            version, regions = self._regions[row["id"]]
             if version != row["version"]:
                 kept = self._timelines.get(row["id"], EDITED)
                 regions = list(regions_of(kept.timeline))

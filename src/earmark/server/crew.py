@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -9,11 +10,15 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
+from earmark.errors import EarmarkError
 from earmark.pool import Limits, run_pool
 from earmark.server.tasks import Fit, Outcome, Progress, Task, make_work
 
 # A worker without work is kept so long, seconds.
 _IDLE_S = 60.0
+# After a fault of the machine or the store, which may pass.
+_PAUSE_S = 1.0
+_log = logging.getLogger("earmark.server")
 
 
 class Cancelled(Exception):
@@ -36,6 +41,20 @@ class Order:
     progress: Progress = field(default=lambda seconds, total: None)
     result: Future[Outcome] = field(default_factory=Future)
     cancelled: threading.Event = field(default_factory=threading.Event)
+
+
+def orders_of(take: Callable[[float | None], Order | None], ends: threading.Event) -> Iterator[Order]:
+    """Yield orders until there are none, or the end has come; a fault in taking one is no end."""
+    while not ends.is_set():
+        try:
+            order = take(None)
+        except Exception:
+            _log.exception("no order can be taken; trying again")
+            ends.wait(_PAUSE_S)
+            continue
+        if order is None:
+            return
+        yield order
 
 
 class Crew:
@@ -65,10 +84,7 @@ class Crew:
             thread.join(10)
 
     def _serve(self) -> None:
-        while not self._ends.is_set():
-            first = self._take(None)
-            if first is None:
-                return
+        for first in orders_of(self._take, self._ends):
             _Shift(first, self._take, self._limits, self._ends).run()
 
 
@@ -98,9 +114,18 @@ class _Shift:
                         )
                         death = Outcome(error=f"{why}; it may be damaged: convert it first")
                     self._order.result.set_result(death or result.result or Outcome())
+        except Cancelled as err:
+            self._give_up(err)
         except Exception as err:  # the orders to come must not suffer from it
-            if not self._order.result.done():
-                self._order.result.set_exception(err)
+            _log.exception("a worker cannot go on")
+            if isinstance(err, OSError):
+                err = EarmarkError(f"no process can work on it ({err.strerror or err}); ask again later")
+            self._give_up(err)
+            self._ends.wait(_PAUSE_S)
+
+    def _give_up(self, err: Exception) -> None:
+        if not self._order.result.done():
+            self._order.result.set_exception(err)
 
     def _tasks(self) -> Iterator[Task]:
         assert not isinstance(self._order.task, Fit)

@@ -12,7 +12,7 @@ from typing import Any
 from earmark.errors import ConfigError, EarmarkError
 
 FILE_NAME = "serve.sqlite"
-_VERSION = 1
+_VERSION = 2
 _BUSY_S = 30.0
 _SCHEMA = """
 CREATE TABLE recordings (
@@ -35,8 +35,12 @@ CREATE TABLE segments (
 CREATE INDEX segment_place ON segments (recording, name, start);
 CREATE TABLE edits (
     number INTEGER PRIMARY KEY, recording TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL,
-    at REAL NOT NULL, client TEXT, removed TEXT NOT NULL, added TEXT NOT NULL);
+    at REAL NOT NULL, client TEXT, given TEXT, removed TEXT NOT NULL, added TEXT NOT NULL);
 CREATE INDEX edit_place ON edits (recording, name, version);
+CREATE INDEX edit_given ON edits (recording, given);
+CREATE TABLE versions (
+    recording TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL,
+    PRIMARY KEY (recording, name)) WITHOUT ROWID;
 CREATE TABLE uploads (
     id TEXT PRIMARY KEY, name TEXT NOT NULL, size INTEGER NOT NULL, created REAL NOT NULL) WITHOUT ROWID;
 """

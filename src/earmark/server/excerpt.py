@@ -13,6 +13,7 @@ import numpy.typing as npt
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
+from earmark.clock import EXACT_S, GAP_S
 from earmark.errors import AudioError
 from earmark.media import Media, open_media
 
@@ -99,6 +100,9 @@ class Player:
         self.close()
         self._media = open_media(self.source, 0, _TIMEOUT_S)
         self._zero: float | None = None
+        # Where the second frame begins, and how long it lasts, seconds.
+        self._second = 0.0
+        self._grid: tuple[float, float] | None = None
         self._again = None
         self._next = 0.0
         self._frames = self._decoded(0.0)
@@ -139,32 +143,57 @@ class Player:
         return again or next(self._frames, None)
 
     def _decoded(self, since: float) -> Iterator[tuple[float, AudioFrame]]:
-        """Yield frames and their times; packets before `since`, and not the first, are not decoded."""
+        """Yield frames and their times; packets before `since`, and not the first two, are not decoded.
+
+        Samples are counted on, as for `detect`; time stamps count where that began, and after gaps.
+        """
         media = self._opened
-        following = 0.0
+        following, tolerance = math.nan, GAP_S
         try:
             for packet in media.container.demux(media.stream):
-                if self._zero is not None and packet.pts is not None and packet.time_base is not None:
+                if self._grid is not None and packet.pts is not None and packet.time_base is not None:
+                    assert self._zero is not None
                     ends = float((packet.pts + (packet.duration or 0)) * packet.time_base) - self._zero
                     if ends < since:
-                        following = ends
+                        following = math.nan
                         continue
                 try:
                     frames = packet.decode()
                 except av.FFmpegError:
+                    tolerance = EXACT_S
                     continue
                 for frame in frames:
                     if not isinstance(frame, AudioFrame):
                         continue
-                    time = frame.time
-                    if self._zero is None:
-                        time = 0.0 if time is None else time
-                        self._zero = min([time, *media.video_starts])
-                    placed = following if time is None else time - self._zero
-                    following = placed + frame.samples / frame.sample_rate
+                    placed = self._place(frame, following, tolerance)
+                    following, tolerance = placed + frame.samples / frame.sample_rate, GAP_S
                     yield placed, frame
         except (av.FFmpegError, OSError, IndexError):
             return  # it breaks off here, as it does for `detect`
+
+    def _place(self, frame: AudioFrame, following: float, tolerance: float) -> float:
+        """Return the time of a frame that follows what ends at a time (not a number: not known)."""
+        time, media = frame.time, self._opened
+        if self._zero is None:
+            time = 0.0 if time is None else time
+            self._zero = min([time, *media.video_starts])
+            placed = time - self._zero if time - self._zero > EXACT_S else 0.0
+            self._second = placed + frame.samples / frame.sample_rate
+            return placed
+        if self._grid is None:
+            self._grid = (self._second, frame.samples / frame.sample_rate)
+        if time is None:
+            return 0.0 if math.isnan(following) else following
+        stamped = time - self._zero
+        if abs(stamped - following) <= tolerance:
+            return following
+        tick = float(media.stream.time_base or 0)
+        if tick * frame.sample_rate > 1:  # stamps are rounded, to milliseconds say; frames are not
+            second, lasts = self._grid
+            exact = second + round((stamped - second) / lasts) * lasts
+            if abs(exact - stamped) <= tick:
+                return exact
+        return stamped
 
 
 def to_wav(samples: Samples, rate: int) -> bytes:

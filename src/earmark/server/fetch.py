@@ -19,10 +19,13 @@ from earmark.files import atomic_write
 
 _MOST_REDIRECTS = 5
 _TIMEOUT_S = 20.0
-_LONGEST_S = 3600.0
+LONGEST_S = 3600.0
 _CHUNK = 1 << 16
-# They embed addresses of IPv4, which may be anybody's: NAT64, 6to4, Teredo.
-_TUNNELS = [ipaddress.ip_network(n) for n in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")]
+# They embed addresses of IPv4, which may be anybody's: NAT64, 6to4 and its relays, Teredo.
+_TUNNELS = [
+    ipaddress.ip_network(network)
+    for network in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "192.88.99.0/24", "2001::/32")
+]
 
 
 def fetch(url: str, target: Path, max_bytes: int) -> int:
@@ -33,7 +36,7 @@ def fetch(url: str, target: Path, max_bytes: int) -> int:
     AudioError
         If the address or one it leads to is not public, cannot be reached, or holds too much or nothing.
     """
-    until = time.monotonic() + _LONGEST_S
+    until = time.monotonic() + LONGEST_S
     for _ in range(_MOST_REDIRECTS + 1):
         check_url(url)
         connection = _connect(url)
@@ -75,8 +78,10 @@ def is_public(address: str) -> bool:
     if isinstance(ip, ipaddress.IPv6Address):
         if ip.ipv4_mapped is not None:
             return is_public(str(ip.ipv4_mapped))
-        if any(ip in network for network in _TUNNELS):
+        if ip.is_site_local:
             return False
+    if any(ip in network for network in _TUNNELS):
+        return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
 
 
@@ -136,7 +141,7 @@ def _save(answer: http.client.HTTPResponse, url: str, target: Path, max_bytes: i
         raise too_much
     size = 0
     with atomic_write(target, binary=True) as file:
-        while chunk := answer.read(_CHUNK):
+        while chunk := answer.read1(_CHUNK):  # what is there, so that the time is looked at
             size += len(chunk)
             if size > max_bytes:
                 raise too_much

@@ -7,6 +7,7 @@ of JSON each, and ends with all of its own processes as soon as its standard inp
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -21,10 +22,11 @@ from typing import IO, Any
 
 from earmark.errors import EarmarkError
 from earmark.pool import Limits, resident_mb
-from earmark.server.crew import Cancelled, Order
+from earmark.server.crew import Cancelled, Order, orders_of
 from earmark.server.tasks import Fit, Outcome
 
 _LOOK_S = 0.1
+_log = logging.getLogger("earmark.server")
 # What a model along a recording can be: these marks need scores of every window, and no minutes of training.
 HEADS, FUSION = ("svm", "lda"), "late"
 
@@ -62,7 +64,7 @@ class Fitter:
         self._thread.join(10)
 
     def _serve(self) -> None:
-        while (order := self._take(None)) is not None:
+        for order in orders_of(self._take, self._ends):
             try:
                 assert isinstance(order.task, Fit)
                 order.result.set_result(self._run(order, order.task))
@@ -70,6 +72,9 @@ class Fitter:
                 order.result.set_exception(err)
             except OSError as err:
                 order.result.set_result(Outcome(error=f"it cannot be begun ({err.strerror or err})"))
+            except Exception as err:  # the orders to come must not suffer from it
+                _log.exception("a model cannot be made")
+                order.result.set_result(Outcome(error=str(err)))
 
     def _run(self, order: Order, task: Fit) -> Outcome:
         command = [sys.executable, "-m", __name__, str(task.labels), str(task.target), str(self._jobs)]
@@ -90,7 +95,10 @@ class Fitter:
                         continue
                     if line is None:
                         return last
-                    said = json.loads(line)
+                    try:
+                        said = json.loads(line)
+                    except ValueError:
+                        continue  # words of a library's
                     if "stage" in said:
                         self._say(task, said["stage"])
                     else:

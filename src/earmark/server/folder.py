@@ -29,7 +29,7 @@ class Folder:
         Raises
         ------
         Refusal
-            If there is none, or it is hidden, or it lies outside, be it by way of a link.
+            If there is none, or it is hidden or lies outside, be it by way of a link.
         """
         parts = [part for part in place.split("/") if part]
         if any(part.startswith(".") or "\0" in part or "\\" in part for part in parts):
@@ -38,7 +38,7 @@ class Folder:
             real = Path(os.path.realpath(self._root.joinpath(*parts), strict=True))
         except (OSError, ValueError) as err:
             raise _missing(place) from err
-        if real != self._root and self._root not in real.parents:
+        if not self._shows(real):
             raise _missing(place)
         return real
 
@@ -47,6 +47,8 @@ class Folder:
         real = self.resolve(place)
         if not real.is_file():
             raise _missing(place)
+        if not is_recording(place):
+            raise Refusal(422, f"'{place}' is no recording; choose a file of audio or video")
         return real
 
     def entries(self, place: str) -> list[dict[str, Any]]:
@@ -65,11 +67,17 @@ class Folder:
         ordered = sorted(found, key=lambda each: (each["kind"] != "folder", each["name"].casefold()))
         return ordered[:_MOST_ENTRIES]
 
+    def _shows(self, real: Path) -> bool:
+        """Tell whether a real path is the folder, or lies in it and is not hidden."""
+        if not real.is_relative_to(self._root):
+            return False
+        return not any(part.startswith(".") for part in real.relative_to(self._root).parts)
+
     def _entry(self, entry: os.DirEntry[str]) -> dict[str, Any] | None:
         """Return what is said of an entry; None if it is left out."""
         try:
             entry.name.encode("utf-8")
-            if entry.is_symlink() and self._root not in Path(os.path.realpath(entry.path)).parents:
+            if entry.is_symlink() and not self._shows(Path(os.path.realpath(entry.path))):
                 return None
             if entry.is_dir():
                 return {"name": entry.name, "kind": "folder", "size": None}

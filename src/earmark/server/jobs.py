@@ -1,19 +1,21 @@
 """Jobs: kept in the database, so that they outlive the server, and done by worker processes.
 
-What was running when the server ended is begun again, up to three times: a job may be what ended it.
+What was running when the server died is begun again, up to three times: a job may be what ended it.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
+from earmark.errors import EarmarkError
 from earmark.server.crew import Cancelled, Order
 from earmark.server.database import Database
 from earmark.server.events import Hub
@@ -22,10 +24,15 @@ from earmark.server.tasks import Fit, Outcome, Task
 
 FETCH, PICTURE, DETECT, FIT = "fetch", "picture", "detect", "fit"
 ACTIVE = ("queued", "running")
-# In the order in which they are taken up: what is seen first comes first.
-_RANK = f"CASE kind WHEN '{FETCH}' THEN 0 WHEN '{PICTURE}' THEN 1 WHEN '{DETECT}' THEN 2 ELSE 3 END"
+# What is seen first comes first: a picture goes before so many older jobs, and no further, lest those starve.
+_AHEAD = 10
+_RANK = f"number - CASE kind WHEN '{PICTURE}' THEN {_AHEAD} ELSE 0 END"
 _MOST_ATTEMPTS = 3
+_GIVEN_UP = f"it was begun {_MOST_ATTEMPTS} times, and the server died each time, or could not write"
 _TELL_S = 0.2
+# What could not be written is tried again so often.
+_RETRY_S = 1.0
+_log = logging.getLogger("earmark.server")
 
 
 class Jobs:
@@ -43,7 +50,7 @@ class Jobs:
     settle : callable
         Called with a job's row and what its task returned; it may return what the job's `result` is to say.
     turned : callable
-        Called with a recording's id when one of its jobs begins or ends.
+        Called with a recording's id when one of its jobs begins, says how long it will take, or ends.
     fault : callable
         Turns an error into the line that clients see.
     """
@@ -65,13 +72,17 @@ class Jobs:
         self._loose: dict[str, list[Task]] = {}
         self._progress: dict[str, tuple[float, float | None, float]] = {}
         self._stages: dict[str, str] = {}
-        self._orders: dict[str, Order] = {}
+        self._cancels: dict[str, threading.Event] = {}
+        # Ended, but the database could not be told.
+        self._adrift: set[str] = set()
         self._recover()
 
-    def add(self, kind: str, recording: str | None, model: str | None) -> dict[str, Any]:
+    def add(
+        self, kind: str, recording: str | None, model: str | None, *, awaited: bool = False
+    ) -> dict[str, Any]:
         """Add a job, or find the same one that has not ended yet; return it.
 
-        Raises `Refusal` if too many wait.
+        Raises `Refusal` if too many wait, unless there was room for it when what it follows was let in.
         """
         made = secrets.token_hex(6)
         with self._database.transaction():
@@ -82,7 +93,8 @@ class Jobs:
             )
             if same is not None:
                 return self.view(same)
-            self.check_room()
+            if not awaited:
+                self.check_room(1)
             self._database.run(
                 "INSERT INTO jobs (id, kind, recording, model, created) VALUES (?, ?, ?, ?, ?)",
                 (made, kind, recording, model, time.time()),
@@ -99,10 +111,10 @@ class Jobs:
             self._n_added += 1
             self._changed.notify_all()
 
-    def check_room(self) -> None:
-        """Raise `Refusal` if too many jobs wait."""
+    def check_room(self, n_more: int) -> None:
+        """Raise `Refusal` if too many jobs would wait; where none does, there is always room."""
         (count,) = self._database.rows("SELECT COUNT(*) FROM jobs WHERE state IN ('queued', 'running')")[0]
-        if count >= self._most:
+        if count and count + n_more > self._most:
             raise Refusal(429, f"{count} jobs wait, as many as may; try again later")
 
     def get(self, job: str) -> dict[str, Any]:
@@ -116,6 +128,11 @@ class Jobs:
         """Return the jobs of a recording, the oldest first."""
         rows = self._database.rows("SELECT * FROM jobs WHERE recording = ? ORDER BY number", (recording,))
         return [self.view(row) for row in rows]
+
+    def newest(self, kind: str) -> dict[str, Any] | None:
+        """Return the newest job of a kind, if there is one."""
+        row = self._database.row("SELECT * FROM jobs WHERE kind = ? ORDER BY number DESC", (kind,))
+        return None if row is None else self.view(row)
 
     def by_recording(self) -> dict[str, list[dict[str, Any]]]:
         """Return the jobs of all recordings."""
@@ -136,6 +153,7 @@ class Jobs:
             "state": row["state"],
             "progress": 1.0 if done else min(0.99, seconds / total) if total else 0.0,
             "seconds": seconds,
+            "total": total,
             "stage": self._stages.get(row["id"]),
             "error": row["error"],
             "result": json.loads(row["result"]) if row["result"] else None,
@@ -144,21 +162,24 @@ class Jobs:
 
     def cancel(self, job: str) -> dict[str, Any]:
         """Cancel a job that waits or runs; return it.  Raises `Refusal` if it has ended."""
-        found = self.get(job)
-        if self._end(job, "cancelled", only="queued"):
+        with self._database.transaction():
+            found = self.get(job)
+            waited = self._end(job, "cancelled", only="queued")
+            event = self._cancels.get(job)
+        if waited:
             return self._tell(job)
-        order = self._orders.get(job)
-        if order is None or found["state"] != "running":
+        if event is None or found["state"] != "running":
             raise Refusal(409, f"job '{job}' is {found['state']}; only one that waits or runs can be ended")
-        order.cancelled.set()
+        event.set()
         return found
 
     def cancel_all(self, recording: str) -> None:
         """Cancel what waits or runs for a recording, and forget its jobs."""
-        for job in self.of(recording):
-            if job["id"] in self._orders:
-                self._orders[job["id"]].cancelled.set()
-        self._database.run("DELETE FROM jobs WHERE recording = ?", (recording,))
+        with self._database.transaction():
+            for job in self.of(recording):
+                if job["id"] in self._cancels:
+                    self._cancels[job["id"]].set()
+            self._database.run("DELETE FROM jobs WHERE recording = ?", (recording,))
 
     def take(self, kinds: Sequence[str], seconds: float | None) -> Order | None:
         """Return the next job of some kinds as an order, waiting so long for one; None if there is none."""
@@ -177,17 +198,19 @@ class Jobs:
                 left = None if until is None else until - time.monotonic()
                 if left is not None and left <= 0:
                     return None
+                if self._adrift:
+                    left = min(_RETRY_S, left or _RETRY_S)
                 with self._changed:
                     if self._n_added == seen and not self._closed:
                         self._changed.wait(left)
                 continue
-            self._tell(row["id"])
             try:
-                order = Order(self._task_of(row), partial(self.note, row["id"]))
+                self._tell(row["id"])
+                task, cancelled = self._task_of(row), self._cancels[row["id"]]
+                order = Order(task, partial(self.note, row["id"]), cancelled=cancelled)
             except Exception as err:
-                self.fail(row["id"], str(err))
+                self._give_up(row["id"], err)
                 continue
-            self._orders[row["id"]] = order
             order.result.add_done_callback(partial(self._ended, row))
             return order
 
@@ -196,8 +219,9 @@ class Jobs:
         now = time.monotonic()
         told = self._progress.get(job, (0.0, None, 0.0))[2]
         if now - told >= _TELL_S:
+            begins = job not in self._progress
             self._progress[job] = (seconds, total, now)
-            self._tell(job, turned=False)
+            self._tell(job, turned=begins)
         else:
             self._progress[job] = (seconds, total, told)
 
@@ -221,23 +245,30 @@ class Jobs:
         self._tell(row["id"])
 
     def close(self) -> None:
-        """Give out no more jobs; what runs stays marked as running, and is begun again by the next server."""
+        """Give out no more jobs; what runs is begun again by the next server."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
-    def _recover(self) -> None:
+    def _recover(self, only: Collection[str] | None = None) -> None:
+        """Have jobs begun again that nobody is at work on any more, but not for ever."""
+        which, ids = "state = 'running'", list(only or ())
+        if only is not None:
+            which += f" AND id IN ({', '.join('?' * len(ids))})"
         with self._database.transaction():
             self._database.run(
-                f"UPDATE jobs SET state = 'failed', ended = ?, error = 'the server ended {_MOST_ATTEMPTS} "
-                "times while it was at work on this' WHERE state = 'running' AND attempts >= ?",
-                (time.time(), _MOST_ATTEMPTS),
+                f"UPDATE jobs SET state = 'failed', ended = ?, error = ? WHERE {which} AND attempts >= ?",
+                (time.time(), _GIVEN_UP, *ids, _MOST_ATTEMPTS),
             )
-            self._database.run("UPDATE jobs SET state = 'queued' WHERE state = 'running'")
+            self._database.run(f"UPDATE jobs SET state = 'queued' WHERE {which}", ids)
 
     def _claim(self, kinds: Sequence[str]) -> Any:
         marks = ", ".join("?" * len(kinds))
         with self._database.transaction():
+            if self._adrift:
+                adrift = set(self._adrift)
+                self._recover(adrift)
+                self._adrift -= adrift
             row = self._database.row(
                 f"SELECT * FROM jobs WHERE state = 'queued' AND kind IN ({marks}) ORDER BY {_RANK}, number",
                 kinds,
@@ -246,25 +277,50 @@ class Jobs:
                 self._database.run(
                     "UPDATE jobs SET state = 'running', attempts = attempts + 1 WHERE id = ?", (row["id"],)
                 )
+                self._cancels[row["id"]] = threading.Event()
         return row
 
     def _ended(self, row: Any, future: Future[Outcome]) -> None:
         job = row["id"]
-        self._orders.pop(job, None)
         try:
-            outcome = future.result()
-            if outcome.error is not None:
+            if isinstance(future.exception(), Cancelled):
+                self._leave(job)
+            elif (outcome := future.result()).error is not None:
                 self.fail(job, outcome.error)
             else:
                 self.finish(row, outcome.value)
-        except Cancelled:
-            if not self._closed and self._end(job, "cancelled"):
-                self._tell(job)
         except Exception as err:  # the next job must not suffer from it
+            self._give_up(job, err)
+        else:
+            self._forget(job)
+
+    def _leave(self, job: str) -> None:
+        """Note that a job was cancelled, or that the server ends, which is no fault of the job's."""
+        if not self._closed or self._cancels[job].is_set():
+            if self._end(job, "cancelled"):
+                self._tell(job)
+        else:
+            self._database.run(
+                "UPDATE jobs SET state = 'queued', attempts = attempts - 1 "
+                "WHERE id = ? AND state = 'running'",
+                (job,),
+            )
+
+    def _give_up(self, job: str, err: Exception) -> None:
+        """Let a job fail; if not even that can be written, it is begun again when something can."""
+        if not isinstance(err, EarmarkError):
+            _log.error("job %s failed", job, exc_info=err)
+        try:
             self.fail(job, str(err))
-        finally:
-            self._progress.pop(job, None)
-            self._stages.pop(job, None)
+        except EarmarkError:
+            self._forget(job)
+            self._adrift.add(job)
+        else:
+            self._forget(job)
+
+    def _forget(self, job: str) -> None:
+        for known in (self._cancels, self._progress, self._stages):
+            known.pop(job, None)
 
     def _end(
         self,

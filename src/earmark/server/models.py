@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from earmark.server.tasks import Describe, Outcome, Task
 
 # A model's name is that of a folder and of a timeline, too.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,47}")
+# What is made of corrections and not given a name.
+_CORRECTED = "corrected"
 
 
 class Models:
@@ -75,10 +78,18 @@ class Models:
             raise Refusal(422, f"no model '{name}' marks recordings; there are {', '.join(self.names)}")
         return name
 
-    def check_new(self, name: str) -> None:
-        """Raise `Refusal` if there is a model of that name."""
-        if name in {known for known, *_ in self._found()}:
-            raise Refusal(409, f"there is a model '{name}'; choose another name")
+    def new_name(self, wanted: str | None) -> str:
+        """Return how a model to be made is called: as wanted, or ``corrected``, ``corrected-2``...
+
+        Raises `Refusal` if there is a model of the name that is wanted.
+        """
+        known = {name for name, *_ in self._found()}
+        if wanted is None:
+            numbered = (f"{_CORRECTED}-{number}" for number in count(2))
+            return next(name for name in chain([_CORRECTED], numbered) if name not in known)
+        if wanted in known:
+            raise Refusal(409, f"there is a model '{wanted}'; choose another name")
+        return wanted
 
     def _found(self) -> list[tuple[str, str, float]]:
         """Return each model's name, what it is opened by, and when it was changed."""

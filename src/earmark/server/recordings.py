@@ -42,10 +42,14 @@ class Recordings:
         """Return the folder of a model's posteriors of a recording."""
         return self.home(recording) / "posteriors" / model
 
+    def uploaded(self, recording: str) -> Path:
+        """Return the file of a recording that was uploaded or fetched."""
+        return self.home(recording) / "source"
+
     def source(self, row: Any) -> Path:
         """Return a recording's file; raises `Refusal` if it was chosen in the folder and is gone."""
         if row["kind"] != CHOSEN:
-            return self.home(row["id"]) / "source"
+            return self.uploaded(row["id"])
         if self.folder is None:
             raise Refusal(409, f"'{row['place']}' lies in a folder that the server was not started with")
         return self.folder.file(row["place"])
@@ -56,7 +60,9 @@ class Recordings:
         if count >= self._settings.bounds.recordings:
             raise Refusal(409, f"the server holds {count} recordings, as many as it may; remove some")
 
-    def add(self, name: str, kind: str, place: str, model: str, size: int | None) -> str:
+    def add(
+        self, name: str, kind: str, place: str, model: str, size: int | None, made: str | None = None
+    ) -> str:
         """Add a recording; return its id.
 
         Parameters
@@ -71,16 +77,22 @@ class Recordings:
             That marks it.
         size : int or None
             Bytes.
+        made : str, optional
+            The id, if it has one already.
         """
         self.check_room()
-        made = secrets.token_hex(6)
-        self.home(made).mkdir()
+        made = made or secrets.token_hex(6)
+        self.home(made).mkdir(exist_ok=True)
         self._database.run(
             "INSERT INTO recordings (id, name, kind, place, model, created, size) "
             "VALUES (?, ?, ?, ?, ?, ?, ?)",
             (made, clean_name(name), kind, place, model, time.time(), size),
         )
         return made
+
+    def is_known(self, recording: str) -> bool:
+        """Return whether there is a recording."""
+        return self._database.row("SELECT 1 FROM recordings WHERE id = ?", (recording,)) is not None
 
     def get(self, recording: str) -> Any:
         """Return the row of a recording; raises `Refusal` if there is none."""
@@ -110,8 +122,11 @@ class Recordings:
         )
 
     def remove(self, recording: str) -> None:
-        """Remove a recording and its folder."""
+        """Remove a recording; its folder is left to `clear`."""
         self._database.run("DELETE FROM recordings WHERE id = ?", (recording,))
+
+    def clear(self, recording: str) -> None:
+        """Remove the folder of a recording that is removed."""
         shutil.rmtree(self.home(recording), ignore_errors=True)
 
     def sweep(self) -> None:

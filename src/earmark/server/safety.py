@@ -48,7 +48,9 @@ _HEADERS = {
 }
 _HARMLESS = ("GET", "HEAD", "OPTIONS")
 # Of what is not read piece by piece.
-_MOST_BYTES = 32 << 20
+_MOST_BYTES = 4 << 20
+# What the guard and the application must not read differently.
+_SINGLE = (b"host", b"origin", b"content-type")
 
 
 class Guard:
@@ -94,6 +96,10 @@ class Guard:
         await send({"type": "http.response.body", "body": body})
 
     def _problem(self, scope: Scope) -> tuple[int, str] | None:
+        names = [name.lower() for name, _ in scope["headers"]]
+        for name in _SINGLE:
+            if names.count(name) > 1:
+                return 400, f"the header '{name.decode()}' is there twice; send it once"
         headers = _headers(scope)
         host = headers.get("host", "")
         if not self._is_known(host):

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from earmark.errors import AnnotationError
 from earmark.server.problems import Refusal
-from earmark.timeline import Segment
+from earmark.timeline import Segment, Timeline
 
-_MOST_LABEL = 64
+MOST_SEGMENTS, MOST_LABELS = 100_000, 1000
+_LABEL_LENGTH = 64
+# What reaches further beyond the recording is no rounding, seconds.
+_OVERHANG_S = 1.0
 
 
 def fields_of(segment: Segment) -> dict[str, Any]:
@@ -48,5 +52,34 @@ def to_json(segments: Iterable[Segment]) -> str:
 
 def check_label(label: str) -> None:
     """Raise `Refusal` if a label cannot be shown, or is too long."""
-    if not (0 < len(label) <= _MOST_LABEL and label.isprintable() and label == label.strip()):
-        raise Refusal(422, f"label {label[:80]!r}: give 1 to {_MOST_LABEL} printable characters")
+    if (why := _fault_of(label)) is not None:
+        raise Refusal(422, why)
+
+
+def fitted(timeline: Timeline, seconds: float) -> Timeline:
+    """Return a timeline that somebody sent as one of a recording of so many seconds.
+
+    Raises
+    ------
+    AnnotationError
+        If it reaches beyond, has too many segments or labels, or a label that cannot be shown.
+    """
+    for what, n, most in (
+        ("segments", len(timeline), MOST_SEGMENTS),
+        ("labels", len(timeline.labels), MOST_LABELS),
+    ):
+        if n > most:
+            raise AnnotationError(f"{n} {what}; a timeline holds up to {most}")
+    for label in timeline.labels:
+        if (why := _fault_of(label)) is not None:
+            raise AnnotationError(why)
+    last = max((segment.end for segment in timeline), default=0.0)
+    if last > seconds + _OVERHANG_S:
+        raise AnnotationError(f"a segment ends at {last:g} s, after the recording's {seconds:g} s")
+    return replace(timeline.crop(0, seconds), duration=seconds)
+
+
+def _fault_of(label: str) -> str | None:
+    if 0 < len(label) <= _LABEL_LENGTH and label.isprintable() and label == label.strip():
+        return None
+    return f"label {label[:80]!r}: give 1 to {_LABEL_LENGTH} printable characters"

@@ -8,7 +8,6 @@ import threading
 import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
-from types import FrameType
 
 import uvicorn
 
@@ -30,9 +29,9 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._studio = studio
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._studio.hub.close()
-        super().handle_exit(sig, frame)
+        await super().shutdown(sockets)
 
 
 def serve(settings: Settings, ready: Callable[[str], None], *, browser: bool = False) -> None:

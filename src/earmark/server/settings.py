@@ -109,6 +109,11 @@ class Settings:
                 "variable EARMARK_TOKEN, or leave --host out"
             )
 
+    @property
+    def is_private(self) -> bool:
+        """Whether only who sits at this machine is to use it: no token, and no other name."""
+        return self.token is None and not self.names
+
 
 def job_limits(seconds: float = 6 * 3600.0, memory_mb: float | None = None) -> Limits:
     """Return the limits of a job; that of memory is 2000 MB unless given, where the system tells memory."""

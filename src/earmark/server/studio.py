@@ -7,10 +7,12 @@ import shutil
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from earmark.errors import EarmarkError
 from earmark.files import make_folder
 from earmark.lock import locked
 from earmark.pool import Limits
@@ -18,13 +20,14 @@ from earmark.server.corrections import Corrections
 from earmark.server.crew import Crew, Errands
 from earmark.server.database import Database
 from earmark.server.events import Hub
+from earmark.server.fetch import LONGEST_S
 from earmark.server.fitting import Fitter
 from earmark.server.jobs import ACTIVE, DETECT, FETCH, FIT, PICTURE, Jobs
 from earmark.server.levels import Levels
 from earmark.server.models import NAME as MODEL_NAME
 from earmark.server.models import Models
 from earmark.server.problems import Refusal
-from earmark.server.recordings import FETCHED, Recordings
+from earmark.server.recordings import FETCHED, UPLOADED, Recordings
 from earmark.server.settings import Settings
 from earmark.server.tasks import Draw, Fetch, Fit, Mark, Prepare, Task
 from earmark.server.timelines import DETECTED, EDITED, MODEL, Timelines
@@ -35,6 +38,9 @@ _LOCK = "serve.lock"
 _ERRAND_S = 60.0
 _N_ERRANDS = 2
 _N_FETCHES = 2
+_GRACE_S = 60.0
+# Of a recording: it is drawn and marked.
+_N_JOBS = 2
 
 
 class Studio:
@@ -53,8 +59,9 @@ class Studio:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
         make_folder(settings.store)
+        # The place itself, however it was come by: files are named by the way from one to another.
+        self.settings = settings = replace(settings, store=settings.store.resolve())
         self._lock = locked(settings.store, _LOCK)
         self._lock.__enter__()
         self.hub = Hub()
@@ -77,11 +84,12 @@ class Studio:
             self.tell,
             self.public,
         )
+        self.uploads.mend(self.recordings.uploaded)
         self.recordings.sweep()
         # What waits for other machines does not keep those busy that compute.
         self._crews = [
             Crew(settings.workers, settings.limits, partial(self.jobs.take, (PICTURE, DETECT))),
-            Crew(_N_FETCHES, settings.limits, partial(self.jobs.take, (FETCH,))),
+            Crew(_N_FETCHES, _limits_of_fetching(settings.limits), partial(self.jobs.take, (FETCH,))),
         ]
         self._fitter = Fitter(settings.limits, settings.workers, partial(self.jobs.take, (FIT,)), self._say)
         threading.Thread(target=self._warm_up, daemon=True).start()
@@ -111,30 +119,53 @@ class Studio:
     def add(self, name: str, kind: str, place: str, model: str | None, size: int | None) -> str:
         """Add a recording whose file is there, or is to be fetched, and its jobs; return its id."""
         chosen = self.models.check(model)
-        self.jobs.check_room()
-        made = self.recordings.add(name, kind, place, chosen, size)
-        if kind == FETCHED:
-            self.jobs.add(FETCH, made, None)
+        with self.database.transaction():
+            self.jobs.check_room(_N_JOBS)
+            made = self.recordings.add(name, kind, place, chosen, size)
+            if kind == FETCHED:
+                self.jobs.add(FETCH, made, None, awaited=True)
+            else:
+                self._begin(made, chosen)
+        self.tell(made)
         return made
+
+    def receive(self, upload: str, model: str | None) -> str:
+        """Make a recording of an upload that is complete, and its jobs; return its id, which is the upload's.
+
+        All or nothing; if it was done before, that is how it stays.
+        """
+        chosen = self.models.check(model)
+        try:
+            with self.database.transaction():
+                if self.recordings.is_known(upload):
+                    return upload
+                row = self.uploads.check_done(upload)
+                self.jobs.check_room(_N_JOBS)
+                self.recordings.add(row["name"], UPLOADED, "", chosen, row["size"], upload)
+                self._begin(upload, chosen)
+                self.uploads.move(upload, self.recordings.uploaded(upload))
+        except EarmarkError:
+            self.uploads.mend(self.recordings.uploaded)
+            raise
+        self.tell(upload)
+        return upload
 
     def prepare(self) -> None:
         """Have workers ready by the time a recording is there."""
         tasks: list[Task] = [Prepare(self.models.opened_by(self.models.default))] * self.settings.workers
         self.jobs.loose(DETECT, list(tasks))
 
-    def begin(self, recording: str) -> None:
-        """Have a recording drawn and marked."""
-        row = self.recordings.get(recording)
-        self.jobs.add(PICTURE, recording, None)
-        self.jobs.add(DETECT, recording, row["model"])
-        self.tell(recording)
-
     def remove(self, recording: str) -> None:
         """Remove a recording with all that is kept of it."""
-        self.recordings.get(recording)
-        self.jobs.cancel_all(recording)
-        self.timelines.remove(recording)
-        self.recordings.remove(recording)
+        with self.database.transaction():
+            self.recordings.get(recording)
+            self.jobs.cancel_all(recording)
+            self.timelines.remove(recording)
+            self.recordings.remove(recording)
+        self.recordings.clear(recording)
+        self.corrections.changed()
+        for name in (DETECTED, EDITED):
+            self._shares.pop((recording, name), None)
         self.hub.publish("removed", {"recording": recording})
 
     def view(self, recording: str, *, with_jobs: bool = False) -> dict[str, Any]:
@@ -180,6 +211,7 @@ class Studio:
         self.recordings.get(recording)
         found = {each["name"]: each for each in self.timelines.all_of(recording)}
         self.timelines.remove(recording, name)
+        self._shares.pop((recording, name), None)
         if found[name]["origin"] == MODEL:
             shutil.rmtree(self.recordings.evidence(recording, found[name]["model"]), ignore_errors=True)
         self.told_timeline(recording, name, None, None, client)
@@ -202,7 +234,9 @@ class Studio:
         bounds = self.settings.bounds
         home, name = self.recordings.home(recording["id"]), recording["name"]
         if row["kind"] == FETCH:
-            return Fetch(recording["place"], name, home / "source", bounds.upload_bytes)
+            return Fetch(
+                recording["place"], name, self.recordings.uploaded(recording["id"]), bounds.upload_bytes
+            )
         source = str(self.recordings.source(recording))
         if row["kind"] == PICTURE:
             return Draw(source, name, home, bounds.duration_s)
@@ -214,7 +248,7 @@ class Studio:
         recording = row["recording"]
         if row["kind"] == FETCH:
             self.recordings.note(recording, size=value)
-            self.begin(recording)
+            self._begin(recording, self.recordings.get(recording)["model"])
         elif row["kind"] == PICTURE:
             self.recordings.drawn(recording, value["duration"], value["warnings"])
         elif row["kind"] == DETECT:
@@ -226,6 +260,11 @@ class Studio:
         elif row["kind"] == FIT:
             return dict(value)
         return None
+
+    def _begin(self, recording: str, model: str) -> None:
+        """Have a recording drawn and marked."""
+        self.jobs.add(PICTURE, recording, None, awaited=True)
+        self.jobs.add(DETECT, recording, model, awaited=True)
 
     def _say(self, task: Fit, stage: str) -> None:
         self.jobs.say(task.job, stage)
@@ -242,6 +281,8 @@ class Studio:
         main = next((job for job in reversed(jobs) if job["kind"] == DETECT), None)
         main = main or next((job for job in reversed(jobs) if job["kind"] == FETCH), None)
         failed = next((job for job in reversed(jobs) if job["kind"] == PICTURE and job["error"]), None)
+        # What the file says, as soon as there is something to see.
+        drawing = next((job["total"] for job in jobs if job["kind"] == PICTURE and job["total"]), None)
         state = main["state"] if main else "queued"
         if main and main["kind"] == FETCH and state == "done":
             state = "queued"
@@ -250,7 +291,7 @@ class Studio:
             "name": row["name"],
             "kind": row["kind"],
             "size": row["size"],
-            "duration": row["duration"],
+            "duration": drawing if row["duration"] is None else row["duration"],
             "created": row["created"],
             "model": row["model"],
             "models": [each["model"] for each in timelines if each["origin"] == MODEL],
@@ -280,3 +321,9 @@ class Studio:
     def _warm_up(self) -> None:
         with suppress(Exception):
             self.models.described()
+
+
+def _limits_of_fetching(limits: Limits) -> Limits:
+    """Return limits that also end what waits for headers: from there on, `fetch` looks at the time."""
+    longest = LONGEST_S + _GRACE_S
+    return replace(limits, seconds=min(longest, limits.seconds or longest))

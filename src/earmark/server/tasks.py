@@ -155,33 +155,11 @@ class Play:
     seconds: float
 
     def run(self, bench: Bench, progress: Progress) -> bytes:
-        from earmark.server.excerpt import to_wav
+        from earmark.server.excerpt import check_piece, to_wav
 
-        samples, rate = _piece(bench, self.source, self.start, self.seconds)
-        return to_wav(samples, rate)
-
-
-@dataclass(frozen=True)
-class LookCloser:
-    """Return the peaks of a short piece in about `bins` rows, and the seconds that a row lasts."""
-
-    source: str
-    name: str
-    start: float
-    seconds: float
-    bins: int
-
-    def run(self, bench: Bench, progress: Progress) -> tuple[bytes, float]:
-        import numpy as np
-
-        from earmark.mixdown import to_float
-        from earmark.server.picture import peak_rows
-
-        samples, rate = _piece(bench, self.source, self.start, self.seconds)
-        mono = to_float(samples.T).mean(axis=0)
-        n_samples = max(1, int(self.seconds * rate / self.bins + 1e-6))
-        rows = peak_rows(np.pad(mono, (0, -len(mono) % n_samples), "edge"), n_samples)
-        return rows.tobytes(), n_samples / rate
+        check_piece(self.start, self.seconds)
+        player = bench.player(self.source)
+        return to_wav(player.read(self.start, self.seconds), player.rate)
 
 
 @dataclass(frozen=True)
@@ -197,6 +175,23 @@ class Redecode:
         from earmark.server.evidence import decode_evidence
 
         return decode_evidence(self.evidence, self.changes)
+
+
+@dataclass(frozen=True)
+class Read:
+    """Read a timeline of a recording that lasts so many seconds, in one of the formats."""
+
+    data: bytes
+    format: str
+    seconds: float
+    source: str = ""
+    name: str = ""
+
+    def run(self, bench: Bench, progress: Progress) -> Timeline:
+        from earmark.formats import loads
+        from earmark.server.segments import fitted
+
+        return fitted(loads(self.data, self.format, "the timeline"), self.seconds)
 
 
 @dataclass(frozen=True)
@@ -257,7 +252,7 @@ class Fit:
     target: Path
 
 
-Task = Draw | Mark | Prepare | Fetch | Play | LookCloser | Redecode | Compare | Describe
+Task = Draw | Mark | Prepare | Fetch | Play | Redecode | Read | Compare | Describe
 
 
 def make_work() -> Callable[[Task, Progress], Outcome]:
@@ -275,14 +270,6 @@ def _run(bench: Bench, task: Task, progress: Progress) -> Outcome:
         bench.drop_player()
         why, _ = fault_of(err, task.source, task.name)
         return Outcome(error=why, asked=isinstance(err, (ConfigError, AnnotationError, ModelError)))
-
-
-def _piece(bench: Bench, source: str, start: float, seconds: float) -> tuple[Any, int]:
-    from earmark.server.excerpt import check_piece
-
-    check_piece(start, seconds)
-    player = bench.player(source)
-    return player.read(start, seconds), player.rate
 
 
 def _only(one: Timeline, other: Timeline, label: str) -> list[tuple[float, float]]:

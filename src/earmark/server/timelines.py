@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from earmark.server.database import Database
+from earmark.server.history import Change, History
 from earmark.server.problems import Refusal, missing
-from earmark.server.segments import check_label, fields_of, to_json
+from earmark.server.segments import MOST_SEGMENTS, check_label, fields_of
 from earmark.timeline import Segment, Timeline
 
 DETECTED, EDITED = "detected", "edited"
 # What models found is never edited, but copied first.
 MODEL, PERSON = "model", "person"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}")
-_MOST_SEGMENTS = 100_000
 _TOLERANCE_S = 1e-6
 
 
@@ -52,7 +51,7 @@ class Timelines:
     """The timelines of all recordings."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database, self._history = database, History(database)
 
     def all_of(self, recording: str) -> list[dict[str, Any]]:
         """Return what timelines a recording has, without their segments."""
@@ -111,12 +110,12 @@ class Timelines:
         Raises
         ------
         Refusal
-            If there is another version, it has too many segments, or is a model's and a person writes it.
+            If there is another version, it has too many segments, or a person writes what is a model's.
         """
-        if len(timeline) > _MOST_SEGMENTS:
-            raise Refusal(413, f"{len(timeline)} segments; a timeline holds up to {_MOST_SEGMENTS}")
-        for segment in timeline if origin == PERSON else ():
-            check_label(segment.label)
+        if len(timeline) > MOST_SEGMENTS:
+            raise Refusal(413, f"{len(timeline)} segments; a timeline holds up to {MOST_SEGMENTS}")
+        if origin == PERSON and name == DETECTED:
+            raise Refusal(409, f"'{DETECTED}' is what a model finds; choose another name")
         with self._database.transaction():
             before = self._database.row(
                 "SELECT version, origin FROM timelines WHERE recording = ? AND name = ?", (recording, name)
@@ -136,8 +135,9 @@ class Timelines:
                     )
             elif base is not None and origin == PERSON:
                 raise Refusal(409, f"there is no '{name}' to replace; leave out If-Match", version=0)
-            self._write(recording, name, version + 1, origin, model, timeline)
-        return version + 1
+            version = self._history.next_version(recording, name)
+            self._write(recording, name, version, origin, model, timeline)
+        return version
 
     def remove(self, recording: str, name: str | None = None) -> None:
         """Remove a timeline of a recording, or all of them, with its edits."""
@@ -145,8 +145,9 @@ class Timelines:
         with self._database.transaction():
             if name is not None:
                 self._row(recording, name)
-            for table in ("timelines", "segments", "edits"):
+            for table in ("timelines", "segments"):
                 self._database.run(f"DELETE FROM {table} WHERE recording = ?{which}", values)
+            self._history.forget(recording, name)
 
     def edit(
         self,
@@ -155,10 +156,21 @@ class Timelines:
         remove: Sequence[Segment],
         add: Sequence[Segment],
         client: str | None = None,
-    ) -> tuple[str, int]:
-        """Take some segments out and put others in; return the name and the version of what came of it.
+        given: str | None = None,
+    ) -> Change:
+        """Take some segments out and put others in.
 
         What a model found is copied to ``edited`` first, or if that is there, that is edited.
+
+        Parameters
+        ----------
+        recording, name : str
+        remove, add : sequence of Segment
+        client : str, optional
+            Who.
+        given : str, optional
+            What the client calls this edit.  One that comes again, since the answer was lost, changes
+            nothing; what came of it the first time is returned.
 
         Raises
         ------
@@ -166,6 +178,8 @@ class Timelines:
             If a segment is not there, or a new one does not fit; then nothing has changed.
         """
         with self._database.transaction():
+            if (before := self._history.find(recording, remove, add, client, given)) is not None:
+                return before
             row = self._row(recording, name)
             if row["origin"] == MODEL:
                 name = self._copy(recording, name, row)
@@ -184,39 +198,22 @@ class Timelines:
             (count,) = self._database.rows(
                 "SELECT COUNT(*) FROM segments WHERE recording = ? AND name = ?", (recording, name)
             )[0]
-            if count > _MOST_SEGMENTS:
-                raise Refusal(413, f"{count} segments; a timeline holds up to {_MOST_SEGMENTS}")
-            version = row["version"] + 1
+            if count > MOST_SEGMENTS:
+                raise Refusal(413, f"{count} segments; a timeline holds up to {MOST_SEGMENTS}")
+            version = self._history.next_version(recording, name)
             labels = dict.fromkeys([*json.loads(row["labels"]), *(segment.label for segment in add)])
             self._database.run(
                 "UPDATE timelines SET version = ?, labels = ? WHERE recording = ? AND name = ?",
                 (version, json.dumps(list(labels)), recording, name),
             )
-            self._database.run(
-                "INSERT INTO edits (recording, name, version, at, client, removed, added) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (recording, name, version, time.time(), client, to_json(remove), to_json(add)),
-            )
-        return name, version
+            change = Change(name, version, new=True)
+            self._history.note(recording, change, remove, add, client, given)
+        return change
 
     def edits(self, recording: str, name: str, since: int) -> list[dict[str, Any]]:
         """Return the edits that made the versions after `since`; raises `Refusal` if there is no timeline."""
         self._row(recording, name)
-        found = self._database.rows(
-            "SELECT version, at, client, removed, added FROM edits "
-            "WHERE recording = ? AND name = ? AND version > ? ORDER BY version",
-            (recording, name, since),
-        )
-        return [
-            {
-                "version": row["version"],
-                "at": row["at"],
-                "by": row["client"],
-                "remove": json.loads(row["removed"]),
-                "add": json.loads(row["added"]),
-            }
-            for row in found
-        ]
+        return self._history.since(recording, name, since)
 
     def _row(self, recording: str, name: str) -> Any:
         row = self._database.row(

@@ -1,4 +1,7 @@
-"""Uploads in pieces: each goes where the one before ended, so that one that broke off is taken up there."""
+"""Uploads in pieces: each goes where the one before ended, so that one that broke off is taken up there.
+
+An upload that is done is a recording of the same id; so whoever lost the answer can ask for it again.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -110,10 +113,24 @@ class Uploads:
             with self._lock:
                 self._busy.discard(upload)
 
+    def end_at(self, upload: str, size: int) -> None:
+        """Note that an upload has so many bytes, fewer than were announced."""
+        self._database.run("UPDATE uploads SET size = ? WHERE id = ?", (size, upload))
+
     def move(self, upload: str, target: Path) -> None:
-        """Move what is complete to its place, and forget the upload."""
-        os.replace(self._path(upload), target)
+        """Forget the upload, and move what is complete to its place."""
         self._database.run("DELETE FROM uploads WHERE id = ?", (upload,))
+        os.replace(self._path(upload), target)
+
+    def mend(self, target_of: Callable[[str], Path]) -> None:
+        """Take back what was moved, but could not be forgotten; forget uploads of which nothing is left."""
+        with self._database.transaction():
+            for row in self._database.rows("SELECT id FROM uploads"):
+                if not self._path(row["id"]).exists():
+                    try:
+                        os.replace(target_of(row["id"]), self._path(row["id"]))
+                    except FileNotFoundError:
+                        self._database.run("DELETE FROM uploads WHERE id = ?", (row["id"],))
 
     def check_done(self, upload: str) -> Any:
         """Return name and size of an upload; raises `Refusal` if something is missing."""

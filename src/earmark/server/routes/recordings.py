@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from earmark.server.fetch import check_url
 from earmark.server.problems import Refusal
-from earmark.server.recordings import CHOSEN, FETCHED, UPLOADED
+from earmark.server.recordings import CHOSEN, FETCHED
 from earmark.server.routes.common import Body, Id, TheStudio
 from earmark.server.studio import Studio
 from earmark.server.uploads import CHUNK_BYTES
@@ -86,7 +86,8 @@ async def add(
     try:
         received = await studio.uploads.append(upload, 0, _stream(request))
         studio.uploads.check_size(received)
-        return await run_in_threadpool(_finish, studio, upload, model, received)
+        studio.uploads.end_at(upload, received)
+        return await run_in_threadpool(_finish, studio, upload, model)
     except BaseException:
         await run_in_threadpool(_drop, studio, upload)
         raise
@@ -148,9 +149,8 @@ def drop(upload: Id, studio: TheStudio) -> Response:
 
 @router.post("/uploads/{upload}/done", status_code=201)
 def done(upload: Id, studio: TheStudio, body: Wanted | None = None) -> dict[str, Any]:
-    """Make a recording of an upload that is complete."""
-    row = studio.uploads.check_done(upload)
-    return _finish(studio, upload, None if body is None else body.model, row["size"])
+    """Make a recording of the same id of an upload that is complete; asked again, return what it is."""
+    return _finish(studio, upload, None if body is None else body.model)
 
 
 def first_problem(errors: Any) -> str:
@@ -168,23 +168,17 @@ def _add_named(studio: Studio, body: Named) -> dict[str, Any]:
             raise Refusal(409, "the server was started without a folder; upload the recording")
         file = studio.recordings.folder.file(body.path)
         made = studio.add(file.name, CHOSEN, body.path, body.model, file.stat().st_size)
-        studio.begin(made)
         return studio.view(made)
     assert body.url is not None
     if not studio.settings.allow_urls:
         raise Refusal(403, "this server fetches nothing; upload the recording, or have --allow-urls set")
     check_url(body.url)
     made = studio.add(unquote(urlsplit(body.url).path), FETCHED, body.url, body.model, None)
-    studio.tell(made)
     return studio.view(made)
 
 
-def _finish(studio: Studio, upload: str, model: str | None, size: int) -> dict[str, Any]:
-    name = studio.uploads.get(upload)["name"]
-    made = studio.add(name, UPLOADED, "", model, size)
-    studio.uploads.move(upload, studio.recordings.home(made) / "source")
-    studio.begin(made)
-    return studio.view(made)
+def _finish(studio: Studio, upload: str, model: str | None) -> dict[str, Any]:
+    return studio.view(studio.receive(upload, model))
 
 
 def _drop(studio: Studio, upload: str) -> None:

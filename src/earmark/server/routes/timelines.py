@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Annotated, Any
@@ -12,14 +13,14 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
-from earmark.formats import FORMATS, dumps, format_of, loads
+from earmark.formats import FORMATS, dumps, format_of
 from earmark.server.evidence import settable
 from earmark.server.levels import Levels
 from earmark.server.problems import Refusal
 from earmark.server.routes.common import Body, Id, Marked, Seconds, TheStudio, TimelineName, value_of
 from earmark.server.segments import segment_of
 from earmark.server.studio import Studio
-from earmark.server.tasks import Compare, Redecode
+from earmark.server.tasks import Compare, Read, Redecode
 from earmark.server.timelines import DETECTED, EDITED, NAME, PERSON, Kept
 from earmark.timeline import Timeline
 
@@ -33,8 +34,6 @@ _TYPES = {
     "application/xml": "elan",
     "text/xml": "elan",
 }
-# What is longer than that, and what is shorter than a sample, is no rounding, seconds.
-_OVERHANG_S = 1.0
 Client = Annotated[str | None, Header(max_length=64)]
 
 
@@ -42,6 +41,9 @@ class Edit(Body):
     """Segments to take out, exactly as they are, and others to put in."""
 
     base: int | None = Field(None, ge=0, description="The version it was made from; for the record.")
+    id: str | None = Field(
+        None, min_length=1, max_length=64, description="The client's; one that comes again changes nothing."
+    )
     remove: list[Marked] = Field(default_factory=list, max_length=20_000)
     add: list[Marked] = Field(default_factory=list, max_length=20_000)
 
@@ -74,9 +76,9 @@ def read(
     """Return a timeline; `format`, or else Accept, names one of the formats of `earmark convert`."""
     row = studio.recordings.get(recording)
     kept = studio.timelines.get(recording, name)
-    chosen = _format(format, request.headers.get("accept", ""))
-    tag = f'"{kept.version}-{name}-{chosen}-{start:g}-{end:g}"'
-    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    chosen = _format(format, _accepted(request.headers.get("accept", "")))
+    tag = f'"{kept.version}-{name}-{chosen}-{start!r}-{end!r}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept"}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
     timeline = replace(kept.timeline, source=row["name"])
@@ -114,7 +116,7 @@ async def write(
     One that is there is replaced if If-Match names its version.
     """
     data = await request.body()
-    given = _format(format, request.headers.get("content-type", ""))
+    given = _format(format, [request.headers.get("content-type", "")])
     return await run_in_threadpool(_write, studio, recording, name, data, given, _version(if_match), x_client)
 
 
@@ -137,10 +139,15 @@ def edit(
     taken, put = (
         [segment_of(each.model_dump()) for each in each_side] for each_side in (body.remove, body.add)
     )
-    changed, version = studio.timelines.edit(recording, name, taken, put, x_client)
-    told = {"remove": [e.model_dump() for e in body.remove], "add": [e.model_dump() for e in body.add]}
-    studio.told_timeline(recording, changed, version, told, x_client)
-    return {"name": changed, "version": version}
+    change = studio.timelines.edit(recording, name, taken, put, x_client, body.id)
+    if change.new:
+        told = {
+            "id": body.id,
+            "remove": [each.model_dump() for each in body.remove],
+            "add": [each.model_dump() for each in body.add],
+        }
+        studio.told_timeline(recording, change.name, change.version, told, x_client)
+    return {"name": change.name, "version": change.version}
 
 
 @router.get("/timelines/{name}/edits")
@@ -168,20 +175,25 @@ def options(
 
 
 @router.post("/decode")
-def decode(recording: Id, body: Decoding, studio: TheStudio, x_client: Client = None) -> dict[str, Any]:
-    """Decode the stored posteriors with other options; with `save`, keep the timeline under that name."""
+def decode(
+    recording: Id,
+    body: Decoding,
+    studio: TheStudio,
+    if_match: Annotated[str | None, Header(max_length=64)] = None,
+    x_client: Client = None,
+) -> dict[str, Any]:
+    """Decode the stored posteriors with other options; with `save`, keep the timeline under that name.
+
+    One that is there is replaced if If-Match names its version, but never corrections.
+    """
+    if body.save is not None and (not NAME.fullmatch(body.save) or body.save in (DETECTED, EDITED)):
+        raise Refusal(422, f"'{body.save[:80]}' cannot be the name of a decoding; give another, e.g. strict")
     folder = studio.evidence(recording, body.model)
     timeline: Timeline = value_of(studio.errands.run(Redecode(folder, body.options)))
     if body.save is None:
         return _fields(Kept("", 0, PERSON, folder.name, timeline), timeline)
-    if not NAME.fullmatch(body.save) or body.save in (DETECTED, folder.name):
-        raise Refusal(
-            422, f"'{body.save[:80]}' cannot be a timeline's name here; give another, e.g. {EDITED}"
-        )
-    found = {each["name"]: each["version"] for each in studio.timelines.all_of(recording)}
-    base = found.get(body.save)
     version = studio.timelines.put(
-        recording, body.save, timeline, origin=PERSON, model=folder.name, base=base
+        recording, body.save, timeline, origin=PERSON, model=folder.name, base=_version(if_match)
     )
     studio.told_timeline(recording, body.save, version, None, x_client)
     return _fields(Kept(body.save, version, PERSON, folder.name, timeline), timeline)
@@ -201,15 +213,34 @@ def score(
     return found
 
 
-def _format(given: str | None, kinds: str) -> str:
-    """Return the format that is named, or that the kinds of media stand for; JSON if none is known."""
+def _format(given: str | None, kinds: Iterable[str]) -> str:
+    """Return the format that is named, or the first that a kind of media stands for; JSON if none does."""
     if given is not None:
         return format_of("", given).name
-    for kind in kinds.split(","):
-        found = _TYPES.get(kind.partition(";")[0].strip().lower())
+    for kind in kinds:
+        plain = kind.partition(";")[0].strip().lower()
+        # Browsers ask for a page, and would take XML, too.
+        found = "json" if plain in ("*/*", "application/*", "text/html") else _TYPES.get(plain)
         if found is not None and found in FORMATS:
             return found
     return "json"
+
+
+def _accepted(accept: str) -> list[str]:
+    """Return the kinds of media of a header Accept, the best first."""
+    weighed = []
+    for each in accept.split(","):
+        kind, *parameters = (part.strip() for part in each.split(";"))
+        weight = 1.0
+        for parameter in parameters:
+            if parameter.lower().startswith("q="):
+                try:
+                    weight = float(parameter[2:])
+                except ValueError:
+                    weight = 0.0
+        if weight > 0:
+            weighed.append((weight, kind))
+    return [kind for _, kind in sorted(weighed, key=lambda each: -each[0])]
 
 
 def _version(if_match: str | None) -> int | None:
@@ -226,15 +257,10 @@ def _write(
     studio: Studio, recording: str, name: str, data: bytes, format: str, base: int | None, client: str | None
 ) -> dict[str, Any]:
     row = studio.recordings.get(recording)
-    timeline = loads(data, format, "the timeline")
-    duration = row["duration"]
-    if duration is None:
+    if row["duration"] is None:
         raise Refusal(409, "the recording's length is not known yet; wait until it is drawn")
-    last = max((segment.end for segment in timeline), default=0.0)
-    if last > duration + _OVERHANG_S:
-        raise Refusal(422, f"a segment ends at {last:g} s, after the recording's {duration:g} s")
-    fitted = replace(timeline.crop(0, duration), duration=duration)
-    version = studio.timelines.put(recording, name, fitted, origin=PERSON, base=base)
+    timeline: Timeline = value_of(studio.errands.run(Read(data, format, row["duration"])))
+    version = studio.timelines.put(recording, name, timeline, origin=PERSON, base=base)
     studio.told_timeline(recording, name, version, None, client)
     return {"name": name, "version": version, "warnings": list(timeline.warnings)}
 
