@@ -14,7 +14,6 @@ import pytest
 from earmark.errors import ConfigError, EarmarkError
 from earmark.pool import Done, Limits, Progress, Work, run_pool
 
-
 SECONDS = 20.0
 
 
