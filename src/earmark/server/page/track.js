@@ -93,13 +93,14 @@ export class Track {
     return edit.remove.filter((segment) => !this.find(segment));
   }
 
-  /** Make an edit; what is not there cannot be removed and is passed over. */
+  /** Make an edit; what is not there cannot be removed and is passed over, as is what is there already. */
   apply(edit) {
     for (const segment of edit.remove) {
       const found = this.find(segment);
       if (found) this.#lane(segment.label).splice(this.lane(segment.label).indexOf(found), 1);
     }
     for (const segment of edit.add) {
+      if (this.find(segment)) continue;
       const lane = this.#lane(segment.label);
       lane.splice(firstNot(lane, (s) => byTime(s, segment) < 0), 0, segment);
     }

@@ -87,12 +87,13 @@ export class Workspace extends Emitter {
       say(`Your changes are kept as “${name}”; what was detected stays as it was.`);
       this.#names(name);
     });
-    marks.on("conflict", ({ edit, name }) =>
-      notice(`Somebody else has changed this meanwhile, so your change was not saved: ${name}. Theirs is shown now.`, {
+    marks.on("conflict", ({ changes }) => {
+      const names = changes.map(({ name }) => name).join("; ");
+      notice(`Somebody else has changed this meanwhile, so your change was not saved: ${names}. Theirs is shown now.`, {
         kind: "error",
-        actions: { "Make my change again": () => this.editor.again(edit, name), "Leave theirs": () => {} },
-      }),
-    );
+        actions: { "Make my change again": () => changes.forEach(({ edit, name }) => this.editor.again(edit, name)), "Leave theirs": () => {} },
+      });
+    });
     selection.on("change", () => {
       const { segment } = selection;
       if (segment) say(`${segment.label}, ${clock(segment.start, 1)} to ${clock(segment.end, 1)}, ${length(segment.end - segment.start)}.`);
