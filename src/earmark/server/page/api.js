@@ -70,6 +70,7 @@ async function bytes(path, signal) {
     start: number("X-Start"),
     end: number("X-End"),
     bins: number("X-Bins"),
+    complete: response.headers.get("X-Complete") !== "0",
     labels: utf8(response.headers.get("X-Labels") ?? "").split(","),
   };
 }

@@ -143,7 +143,7 @@ export class Workspace extends Emitter {
   told(recording) {
     const before = this.recording;
     this.recording = recording;
-    if (recording.duration && !this.data) this.#sound(recording);
+    if (recording.duration && recording.duration !== this.data?.duration) this.#sound(recording);
     else if (this.data && recording.peaks && !before.peaks) this.#redraw();
     const { model } = this;
     if (recording.models?.includes(model) && this.curves.model !== `${recording.id}/${model}`) this.#model(model);
@@ -176,10 +176,14 @@ export class Workspace extends Emitter {
       this.waveform.layer.invalidate();
       this.overview.layer.invalidate();
     };
+    // A length that a file states is put right when all of it has been read.
+    const { start, span, duration } = this.view;
+    const zoomed = this.data && span < duration;
     this.data = new WaveData(recording.id, recording.duration, changed);
     this.waveform.data = this.overview.data = this.data;
     this.player.open(this.data, recording.duration);
     this.view.reset(recording.duration);
+    if (zoomed) this.view.show(start, span);
     this.spectrogram.open(recording.id);
     byId("duration").textContent = clock(recording.duration);
     changed();
