@@ -36,8 +36,9 @@ SERVER = """async () => {
         }
         const timeline = kept[name];
         const gone = remove.filter((r) => !timeline.segments.some((s) => key(s) === key(r)));
-        if (gone.length) return answer(409, { error: "not there", name, version: timeline.version, missing: gone });
-        timeline.segments = timeline.segments.filter((s) => !remove.some((r) => key(s) === key(r))).concat(add);
+        if (gone.length) return answer(409, { error: "not there", name, missing: gone });
+        const stays = timeline.segments.filter((s) => !remove.some((r) => key(s) === key(r)));
+        timeline.segments = [...stays, ...add];
         timeline.version += 1;
         done.set(id, { name, version: timeline.version });
         server.saved.push(`${recording}/${name}: -${remove.map(key)} +${add.map(key)}`);
@@ -56,7 +57,8 @@ SERVER = """async () => {
     const told = [];
     marks.on("conflict", ({ changes }) => told.push(...changes.map(({ name }) => name)));
     marks.on("failed", (error) => told.push(error.message));
-    Object.assign(window, { S, server, marks, told, out: (s, name) => marks.edit({ remove: [s], add: [] }, name) });
+    const out = (segment, name) => marks.edit({ remove: [segment], add: [] }, name);
+    Object.assign(window, { S, server, marks, told, out });
     window.quiet = async () => {
         while (marks.unsaved) await new Promise((done) => setTimeout(done, 20));
         await new Promise((done) => setTimeout(done, 50));
@@ -144,7 +146,8 @@ def test_only_what_is_refused_is_lost_and_what_followed_from_it(page: Any) -> No
 def test_an_edit_whose_answer_is_lost_is_made_once(page: Any) -> None:
     shown, saved, told = run(
         page,
-        """await marks.open("a", "detected"); server.loses = 1; out(S(1, 2), "one"); out(S(3, 4), "two"); await quiet()""",
+        """await marks.open("a", "detected"); server.loses = 1;
+        out(S(1, 2), "one"); out(S(3, 4), "two"); await quiet()""",
     )
     assert (shown, told) == ("edited 3: 5-6", [])
     assert saved == ["a/edited: -1-2 +", "a/edited: -3-4 +"]
@@ -154,7 +157,28 @@ def test_a_timeline_loaded_while_an_edit_is_on_its_way_holds_it_once(page: Any) 
     shown, _, told = run(
         page,
         """await marks.open("a", "reference"); server.wait = 200;
-        marks.edit({ remove: [S(1, 2)], add: [S(1, 3)] }, "longer"); await marks.reload(); await marks.reload();
-        await quiet(); await marks.reload()""",
+        marks.edit({ remove: [S(1, 2)], add: [S(1, 3)] }, "longer");
+        await marks.reload(); await quiet(); await marks.reload()""",
     )
     assert (shown, told) == ("reference 2: 1-3 7-8", [])
+
+
+def test_channels_of_opposite_phase_do_not_vanish(page: Any) -> None:
+    greatest = page.evaluate(
+        """async () => {
+            const { readWav } = await import("/page/wav.js");
+            const [rate, seconds] = [100, 2];
+            const data = new DataView(new ArrayBuffer(44 + 4 * rate * seconds));
+            const write = (at, text) => [...text].forEach((c, i) => data.setUint8(at + i, c.charCodeAt(0)));
+            write(0, "RIFF"); write(8, "WAVEfmt "); write(36, "data");
+            data.setUint32(16, 16, true); data.setUint16(22, 2, true);
+            data.setUint32(24, rate, true); data.setUint32(40, 4 * rate * seconds, true);
+            for (let i = 0; i < rate * seconds; i++) {
+                data.setInt16(44 + 4 * i, 8192, true);
+                data.setInt16(46 + 4 * i, i < rate ? -8192 : 0, true);
+            }
+            const { mono } = readWav(data.buffer);
+            return [mono[0], mono[rate - 1], mono[rate], mono.at(-1)];
+        }"""
+    )
+    assert greatest == [0.25, 0.25, 0.125, 0.125]

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { dialog } from "./dialogs.js";
 import { button, fill, h } from "./dom.js";
-import { count, fresh, length, percent } from "./format.js";
+import { count, length, percent } from "./format.js";
 import { bar } from "./library.js";
 
 const INTRO = "Every timeline you correct is kept as an example, beside its sound. A model that learns from them does better on recordings like yours.";
@@ -23,12 +23,12 @@ export function showCorrections(events) {
 }
 
 async function load(body) {
-  const [found, { models }] = await Promise.all([api.corrections(), api.status()]);
+  const found = await api.corrections();
   if (!found.recordings) {
     fill(body, h("p", { text: INTRO }), h("p.empty", { text: NONE }));
     return;
   }
-  const name = h("input", { id: "model-name", value: fresh("corrected", models.map((model) => model.name)), required: true, maxlength: 48, pattern: "[A-Za-z0-9][A-Za-z0-9_.\\-]*", title: "Letters, digits, dots and dashes", autocomplete: "off", spellcheck: "false" });
+  const name = h("input", { id: "model-name", placeholder: "numbered if left empty", maxlength: 48, pattern: "[A-Za-z0-9][A-Za-z0-9_.\\-]*", title: "Letters, digits, dots and dashes", autocomplete: "off", spellcheck: "false" });
   const submit = (event) => {
     event.preventDefault();
     begin(body, name.value);
@@ -58,7 +58,7 @@ async function begin(body, name) {
   start.disabled = true;
   fill(place, h("p", { text: "Starting…" }));
   try {
-    progress(body, await api.fit(name));
+    progress(body, await api.fit(name.trim()));
   } catch (error) {
     start.disabled = false;
     const { command } = error.body ?? {};

@@ -107,6 +107,19 @@ export class Track {
     this.#all = null;
   }
 
+  /** Return the spans [start, end] of time that two labels have in common. */
+  overlap(one, other) {
+    const [a, b] = [this.lane(one), this.lane(other)];
+    const found = [];
+    for (let i = 0, k = 0; i < a.length && k < b.length; ) {
+      const [start, end] = [Math.max(a[i].start, b[k].start), Math.min(a[i].end, b[k].end)];
+      if (start < end) found.push([start, end]);
+      if (a[i].end < b[k].end) i += 1;
+      else k += 1;
+    }
+    return found;
+  }
+
   /** Return seconds of a label. */
   seconds(label) {
     let sum = 0;
