@@ -224,6 +224,9 @@ def test_edits_are_saved_undone_exported_and_there_after_a_reload(
     opened: Callable[..., Any], served: Served, edited: str
 ) -> None:
     page = opened(edited)
+    shares = ["speech 25 %", "music 40 %", "both 20 %", "neither 56 %"]
+    api.expect(page.locator("#shares span")).to_have_text(shares)
+    api.expect(page.locator("#lane-heads .share")).to_have_text(["25 % · 0:28", "40 % · 0:45", "none"])
     page.mouse.click(*place(page, 0, 35))
     api.expect(page.locator("#picked-start")).to_have_value("0:30.000")
 
@@ -366,6 +369,9 @@ def test_sliders_decode_at_once_and_what_is_kept_is_a_timeline(
     page.get_by_label("Shortest segment").first.fill("9")
     api.expect(page.locator("#preview")).to_be_visible()
     page.get_by_role("button", name="Keep…").first.click()
+    page.fill("#asked", "edited")
+    page.keyboard.press("Enter")
+    api.expect(page.locator("#asked-hint")).to_contain_text("give another name")
     page.fill("#asked", "strict")
     page.keyboard.press("Enter")
     api.expect(page.locator("#timeline")).to_have_value("strict")
@@ -373,6 +379,38 @@ def test_sliders_decode_at_once_and_what_is_kept_is_a_timeline(
     found = [s for s in served.segments(edited, "strict") if s[2] == "speech"]
     before = [s for s in served.segments(edited, "detected") if s[2] == "speech"]
     assert found == [s for s in before if s[1] - s[0] >= 9]
+
+
+def test_learning_from_corrections_is_seen_after_a_reload(opened: Callable[..., Any], edited: str) -> None:
+    job = {"id": "0123456789ab", "kind": "fit", "model": "corrected-2", "state": "running", "progress": 0.0}
+    found = {"recordings": 2, "seconds": {"speech": 60.0, "music": 90.0}, "left_out": [], "ready": True}
+    wished: list[Any] = []
+
+    def answer(route: Any) -> None:
+        if route.request.method == "POST":
+            wished.append(route.request.post_data_json)
+            route.fulfill(json=job, status=201)
+        else:
+            route.fulfill(json={**found, "job": job if wished else None})
+
+    page = opened(edited)
+    page.context.route("**/api/corrections**", answer)
+    page.get_by_role("button", name="Corrections").click()
+    page.get_by_role("button", name="Improve the model").click()
+    api.expect(page.get_by_role("dialog")).to_contain_text("Learning “corrected-2”")
+    assert wished == [{}]
+    page.reload()
+    page.get_by_role("button", name="Corrections").click()
+    api.expect(page.get_by_role("dialog")).to_contain_text("Learning “corrected-2”")
+    api.expect(page.get_by_role("button", name="Improve the model")).to_be_disabled()
+
+    accuracy = {"value": 0.875, "low": 0.8, "high": 0.93}
+    job |= {"state": "done", "result": {"accuracy": accuracy, "classes": ["speech", "music"], "notes": []}}
+    page.reload()
+    page.get_by_role("button", name="Corrections").click()
+    api.expect(page.get_by_role("dialog")).to_contain_text(
+        "right in 88 % of cases (95 % interval: 80 % to 93 %)"
+    )
 
 
 def test_names_stay_text(opened: Callable[..., Any], served: Served) -> None:

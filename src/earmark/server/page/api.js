@@ -70,6 +70,7 @@ async function bytes(path, signal) {
     start: number("X-Start"),
     end: number("X-End"),
     bins: number("X-Bins"),
+    complete: response.headers.get("X-Complete") !== "0",
     labels: utf8(response.headers.get("X-Labels") ?? "").split(","),
   };
 }
@@ -115,4 +116,4 @@ export const decode = (id, model, options, save) =>
 export const score = (id, reference, estimate) => read(at(id, `/score?${query({ reference, estimate })}`));
 
 export const corrections = () => read("/api/corrections");
-export const fit = (name) => read("/api/corrections/fit", { method: "POST", json: { name } });
+export const fit = (name) => read("/api/corrections/fit", { method: "POST", json: name ? { name } : {} });

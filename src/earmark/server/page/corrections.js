@@ -3,67 +3,66 @@
 import * as api from "./api.js";
 import { dialog } from "./dialogs.js";
 import { button, fill, h } from "./dom.js";
-import { count, length } from "./format.js";
+import { count, length, percent } from "./format.js";
 import { bar } from "./library.js";
 
+const INTRO = "Every timeline you correct is kept as an example, beside its sound. A model that learns from them does better on recordings like yours.";
+const NONE = "Nothing is corrected yet. Open a recording, drag an edge, relabel a segment: it counts from the first change.";
+const FEW = "Correct two recordings at least, each with two of these in it; then a model can learn from them.";
+const ACTIVE = ["queued", "running"];
+
 /**
- * Show what is collected, and the button that learns from it.
+ * Show what is collected, the button that learns from it, and how far that is.
  * @param {import("./events.js").Events} events
- * @param {() => string[]} models names that are taken
- * @param {() => void} learned is called when a model is ready
  */
-export function showCorrections(events, models, learned) {
+export function showCorrections(events) {
   const body = h("div.corrections", { "aria-live": "polite" }, h("p.empty", { text: "…" }));
-  const stop = events.on("job", (job) => job.kind === "fit" && progress(body, job, learned));
-  load(body, models).catch((error) => fill(body, h("p.wrong", { text: error.message })));
+  const stop = events.on("job", (job) => job.kind === "fit" && progress(body, job));
+  load(body).catch((error) => fill(body, h("p.wrong", { text: error.message })));
   return dialog("Your corrections", () => [body]).finally(stop);
 }
 
-async function load(body, models) {
+async function load(body) {
   const found = await api.corrections();
-  const intro = "Every timeline you correct is kept as an example, beside its sound. A model that learns from them does better on recordings like yours.";
   if (!found.recordings) {
-    fill(body, h("p", { text: intro }), h("p.empty", { text: "Nothing is corrected yet. Open a recording, drag an edge, relabel a segment: it counts from the first change." }));
+    fill(body, h("p", { text: INTRO }), h("p.empty", { text: NONE }));
     return;
   }
-  const text = "Improve the model with my corrections";
-  const begins = button("learn", text, () => begin(body, models()), { text, class: "primary" });
-  begins.disabled = !found.ready;
+  const name = h("input", { id: "model-name", placeholder: "numbered if left empty", maxlength: 48, pattern: "[A-Za-z0-9][A-Za-z0-9_.\\-]*", title: "Letters, digits, dots and dashes", autocomplete: "off", spellcheck: "false" });
+  const submit = (event) => {
+    event.preventDefault();
+    begin(body, name.value);
+  };
+  const start = h("button.primary", { type: "submit", text: "Improve the model with my corrections" });
+  start.disabled = !found.ready;
   fill(
     body,
-    h("p", { text: intro }),
+    h("p", { text: INTRO }),
     h(
       "table.scores",
       {},
       h("caption", { text: `Collected from ${count(found.recordings, "recording")}` }),
       h("thead", {}, h("tr", {}, h("th", { scope: "col", text: "Heard" }), h("th", { scope: "col", text: "Marked" }))),
-      h("tbody", {}, ...Object.entries(found.seconds).map(([name, s]) => h("tr", {}, h("th", { scope: "row", text: name }), h("td", { text: length(s) })))),
+      h("tbody", {}, ...Object.entries(found.seconds).map(([label, s]) => h("tr", {}, h("th", { scope: "row", text: label }), h("td", { text: length(s) })))),
     ),
-    !found.ready && h("p.empty", { text: "Correct two recordings at least, each with two of these in it; then a model can learn from them." }),
+    !found.ready && h("p.empty", { text: FEW }),
     h("div.fit"),
-    h("footer", {}, begins),
+    h("form", { on: { submit } }, h("label", { for: "model-name", text: "Name of the new model" }), name, h("footer", {}, start)),
   );
+  if (found.job) progress(body, found.job);
 }
 
-/** The first name that no model has. */
-function fresh(taken) {
-  for (let i = 1; ; i++) {
-    const name = i === 1 ? "corrected" : `corrected-${i}`;
-    if (!taken.includes(name)) return name;
-  }
-}
-
-async function begin(body, taken) {
+async function begin(body, name) {
   const place = body.querySelector(".fit");
-  const start = body.querySelector("footer button");
+  const start = body.querySelector("form button");
   start.disabled = true;
   fill(place, h("p", { text: "Starting…" }));
   try {
-    progress(body, await api.fit(fresh(taken)), () => {});
+    progress(body, await api.fit(name.trim()));
   } catch (error) {
     start.disabled = false;
-    const { command } = error.body;
-    fill(place, h("p", { text: error.message }), command && h("pre", {}, h("code", { text: command })), command && copier(command));
+    const { command } = error.body ?? {};
+    fill(place, h("p.wrong", { text: error.message }), command && h("pre", {}, h("code", { text: command })), command && copier(command));
   }
 }
 
@@ -75,20 +74,28 @@ const copier = (command) => {
   return copy;
 };
 
-function progress(body, job, learned) {
+function progress(body, job) {
   const place = body.querySelector(".fit");
   if (!place) return;
-  if (job.state === "done") {
-    fill(place, h("p", { text: `The model “${job.model}” has learned from your corrections. Choose it beside “Add files”, or mark a recording again with it.` }));
-    learned();
-  } else if (job.state === "failed" || job.state === "cancelled") {
-    fill(place, h("p.wrong", { text: job.error ?? "It was stopped." }));
-    body.querySelector("footer button").disabled = false;
-  } else
-    fill(
-      place,
-      h("p", { text: job.state === "queued" ? "Waiting for its turn…" : `Learning “${job.model}”…` }),
-      bar(job.progress ?? 0, "Learning from corrections"),
-      button(null, "Stop", () => api.cancelJob(job.id), { text: "Stop" }),
-    );
+  if (ACTIVE.includes(job.state)) {
+    body.querySelector("form button").disabled = true;
+    const text = job.state === "queued" ? `“${job.model}” waits for its turn…` : `Learning “${job.model}”: ${job.stage ?? "getting ready"}…`;
+    fill(place, h("p", { text }), bar(job.progress ?? 0, "Learning from corrections"), button(null, "Stop", () => api.cancelJob(job.id), { text: "Stop" }));
+  } else if (job.state === "done") {
+    fill(place, ...learned(job));
+    body.querySelector("form button").disabled = false;
+  } else {
+    fill(place, h("p.wrong", { text: job.error ?? `“${job.model}” was stopped.` }));
+    body.querySelector("form button").disabled = false;
+  }
+}
+
+/** What came of learning: how right the model is where it has not learned, and what is to be known of it. */
+function learned({ model, result }) {
+  const { accuracy, classes = [], notes = [] } = result ?? {};
+  return [
+    h("p", { text: `The model “${model}” has learned ${classes.join(", ") || "from your corrections"}. Choose it beside “Add files”, or mark a recording again with it.` }),
+    accuracy && h("p", { text: `In recordings that it had not learned from it was right in ${percent(accuracy.value)} of cases (95 % interval: ${percent(accuracy.low)} to ${percent(accuracy.high)}).` }),
+    ...notes.map((note) => h("p.hint", { text: note })),
+  ];
 }

@@ -10,10 +10,11 @@ import { button, byId, fill, h } from "./dom.js";
  */
 export function dialog(title, content, more = {}) {
   return new Promise((resolve) => {
-    let result = null;
+    // What follows is done at once: the event `close` comes only after the next key.
     const close = (value = null) => {
-      result = value;
       box.close();
+      box.remove();
+      resolve(value);
     };
     const box = h("dialog", { "aria-labelledby": "dialog-title" });
     if (more.class) box.classList.add(more.class);
@@ -21,10 +22,7 @@ export function dialog(title, content, more = {}) {
     if (more.closable !== false) heading.append(button("close", "Close", () => close(), { class: "quiet" }));
     box.append(heading, ...content(close));
     box.addEventListener("cancel", (event) => more.closable === false && event.preventDefault());
-    box.addEventListener("close", () => {
-      box.remove();
-      resolve(result);
-    });
+    box.addEventListener("close", () => close());
     if (more.closable !== false)
       box.addEventListener("pointerdown", (event) => event.target === box && close());
     document.body.append(box);

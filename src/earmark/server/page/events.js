@@ -5,7 +5,10 @@ import { Emitter } from "./emitter.js";
 const KINDS = ["job", "recording", "timeline", "removed"];
 const SILENCE_MS = 40_000;
 
-/** Emits what the server tells (`job`, `recording`, `timeline`, `removed`), `away` and `back`. */
+/**
+ * Emits what the server tells (`job`, `recording`, `timeline`, `removed`), `hello` when news begin (what happened before
+ * must be asked for), `away` and `back`.
+ */
 export class Events extends Emitter {
   #source = null;
   #away = false;
@@ -18,20 +21,28 @@ export class Events extends Emitter {
     clearTimeout(this.#timer);
     const source = new EventSource("/api/events");
     this.#source = source;
-    source.onopen = () => {
-      this.#wait = 500;
-      if (this.#away) {
-        this.#away = false;
-        this.emit("back");
-      }
-    };
+    this.#heard();
     source.onerror = () => this.#lost();
+    source.addEventListener("hello", () => this.#begun());
     source.addEventListener("ping", () => this.#heard());
     for (const kind of KINDS)
-      source.addEventListener(kind, (event) => this.emit(kind, JSON.parse(event.data)));
+      source.addEventListener(kind, (event) => {
+        this.#heard();
+        this.emit(kind, JSON.parse(event.data));
+      });
   }
 
-  /** A server that has given signs of life, and then none for long, is gone. */
+  #begun() {
+    this.#heard();
+    this.#wait = 500;
+    if (this.#away) {
+      this.#away = false;
+      this.emit("back");
+    }
+    this.emit("hello");
+  }
+
+  /** A server that gives no sign of life for long is gone. */
   #heard() {
     clearTimeout(this.#silence);
     this.#silence = setTimeout(() => this.#lost(), SILENCE_MS);

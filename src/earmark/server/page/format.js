@@ -61,9 +61,17 @@ export function day(seconds) {
   const date = new Date(1000 * seconds);
   const today = new Date().toDateString() === date.toDateString();
   return today
-    ? date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })
+    ? date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })
     : date.toLocaleDateString([], { day: "numeric", month: "short", year: "numeric" });
 }
 
 /** Write a number of things: 1 segment, 12 segments. */
 export const count = (n, one, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+
+/** The first name that is not taken: tuned, tuned-2, tuned-3... */
+export function fresh(name, taken) {
+  for (let i = 1; ; i++) {
+    const wanted = i === 1 ? name : `${name}-${i}`;
+    if (!taken.includes(wanted)) return wanted;
+  }
+}

@@ -1,7 +1,7 @@
 /** What stands beside each lane: its label, its share, its minutes. */
 
 import { fill, h } from "./dom.js";
-import { length, percent } from "./format.js";
+import { clock, percent } from "./format.js";
 import { theme } from "./theme.js";
 
 export class LaneHeads {
@@ -27,7 +27,7 @@ export class LaneHeads {
     const track = this.marks.shown;
     labels.forEach((label, i) => {
       const seconds = track.seconds(label);
-      const told = seconds ? `${percent(seconds / track.duration)} · ${length(seconds)}` : "none";
+      const told = seconds ? `${percent(seconds / track.duration)} · ${clock(seconds)}` : "none";
       this.box.children[i].querySelector(".share").textContent = told;
     });
     this.#mark();

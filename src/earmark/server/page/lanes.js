@@ -63,6 +63,7 @@ export class Lanes {
     this.#measure();
     if (!marks.shown) return;
     grid(context, view, this.layer.height);
+    if (!this.comparison) this.#joined(context, marks.shown);
     this.labels.forEach((label, i) => {
       const top = i * this.rowHeight;
       const colour = theme.of(label, this.labels);
@@ -75,6 +76,19 @@ export class Lanes {
       else this.#bars(context, marks.shown, label, colour, top + this.above, BAR, width, !marks.preview);
     });
     this.#range(context);
+  }
+
+  /** Join the lanes of speech and music by a faint band where both are heard. */
+  #joined(context, track) {
+    const places = ["speech", "music"].map((label) => this.labels.indexOf(label));
+    if (places.includes(-1)) return;
+    const top = Math.min(...places) * this.rowHeight + this.above + BAR;
+    const bottom = Math.max(...places) * this.rowHeight + this.above;
+    context.fillStyle = theme.colours.both;
+    for (const [start, end] of track.overlap("speech", "music")) {
+      const [left, right] = [Math.max(0, this.view.x(start)), Math.min(this.layer.width, this.view.x(end))];
+      if (right > left) context.fillRect(left, top, Math.max(1, right - left), bottom - top);
+    }
   }
 
   #bars(context, track, label, colour, top, height, width, solid) {

@@ -21,6 +21,7 @@ export class Library extends Emitter {
   status = null;
   uploads = new Uploads();
   #rows = new Map();
+  #changed = new Set();
   #draw = () => this.#paint();
 
   /** @param {{list: HTMLElement, uploads: HTMLElement, search: HTMLInputElement, model: HTMLSelectElement, add: HTMLElement}} elements */
@@ -28,7 +29,7 @@ export class Library extends Emitter {
     super();
     this.elements = elements;
     elements.search.addEventListener("input", () => this.#show());
-    elements.list.addEventListener("keydown", (event) => this.#key(event));
+    elements.list.addEventListener("keydown", (event) => this.#step(event));
     elements.model.addEventListener("change", () => localStorage.setItem("model", elements.model.value));
     this.uploads.on("change", () => this.#showUploads());
     this.uploads.on("recording", (recording) => {
@@ -73,7 +74,7 @@ export class Library extends Emitter {
     this.recordings = isNew
       ? new Map([[recording.id, known], ...this.recordings])
       : this.recordings.set(recording.id, known);
-    this.#show();
+    this.#show(isNew ? null : recording.id);
     this.emit("change", known);
   }
 
@@ -92,8 +93,10 @@ export class Library extends Emitter {
   }
 
   mark(id) {
+    const before = this.current;
     this.current = id;
-    this.#show();
+    this.#show(before);
+    this.#show(id);
   }
 
   async pick() {
@@ -138,20 +141,40 @@ export class Library extends Emitter {
     }
   }
 
-  #show() {
+  /** Have the row of a recording drawn, or without one, all of them. */
+  #show(id = null) {
+    this.#changed.add(id);
     nextFrame(this.#draw);
   }
 
   /** Put the rows in place; those of recordings that are as they were stay. */
   #paint() {
+    const focused = document.activeElement?.closest?.("[data-id]")?.dataset.id;
+    if (this.#changed.has(null)) this.#all();
+    else for (const id of this.#changed) this.#one(id);
+    this.#changed.clear();
+    if (focused && !document.activeElement?.closest?.("[data-id]"))
+      this.elements.list.querySelector(`[data-id="${CSS.escape(focused)}"] .open`)?.focus({ preventScroll: true });
+  }
+
+  #key = (recording) => JSON.stringify([recording, recording.id === this.current]);
+
+  #one(id) {
+    const [recording, old] = [this.recordings.get(id), this.#rows.get(id)];
+    if (!recording || !old || old.key === this.#key(recording)) return;
+    const row = this.#row(recording);
+    old.row.replaceWith(row);
+    this.#rows.set(id, { key: this.#key(recording), row });
+  }
+
+  #all() {
     const wanted = this.elements.search.value.trim().toLowerCase();
     const shown = [...this.recordings.values()].filter((r) => r.name.toLowerCase().includes(wanted));
     const { list } = this.elements;
-    const focused = document.activeElement?.closest?.("[data-id]")?.dataset.id;
     const kept = this.#rows;
     this.#rows = new Map();
     for (const recording of shown) {
-      const key = JSON.stringify([recording, recording.id === this.current]);
+      const key = this.#key(recording);
       const old = kept.get(recording.id);
       this.#rows.set(recording.id, old?.key === key ? old : { key, row: this.#row(recording) });
     }
@@ -161,8 +184,6 @@ export class Library extends Emitter {
     if (!sameOrder) fill(list, ...rows);
     else rows.forEach((row, i) => row !== list.children[i] && list.children[i].replaceWith(row));
     list.setAttribute("aria-label", count(shown.length, "recording"));
-    if (focused && !document.activeElement?.closest?.("[data-id]"))
-      list.querySelector(`[data-id="${CSS.escape(focused)}"] .open`)?.focus({ preventScroll: true });
   }
 
   #row(recording) {
@@ -182,7 +203,7 @@ export class Library extends Emitter {
   }
 
   /** Arrow keys go through the list. */
-  #key(event) {
+  #step(event) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     const rows = [...this.elements.list.querySelectorAll(".open")];
     const place = rows.indexOf(document.activeElement);

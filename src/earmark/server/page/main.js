@@ -14,6 +14,8 @@ import { theme } from "./theme.js";
 import { Workspace } from "./workspace.js";
 
 const NARROW = matchMedia("(max-width: 820px)");
+/** So long is waited for the first word of the server's news before the page is filled. */
+const HELLO_MS = 1000;
 
 const events = new Events();
 const work = new Workspace();
@@ -81,7 +83,7 @@ async function configure() {
   byId("version").textContent = `earmark ${status.version}`;
 }
 
-/** Ask for everything again, after the server was away. */
+/** Ask for everything again: what happened before the news began nobody has told. */
 async function takeUp() {
   await configure();
   await library.refresh();
@@ -92,16 +94,24 @@ async function takeUp() {
   }
 }
 
+/** A model made of corrections can be chosen from now on. */
+function learned({ model }) {
+  say(`The model ${model} has learned from your corrections.`);
+  configure().catch(complain);
+}
+
 function connect() {
   events.on("recording", (recording) => library.told(recording));
-  events.on("job", (job) => library.job(job));
+  events.on("job", (job) => {
+    library.job(job);
+    if (job.kind === "fit" && job.state === "done") learned(job);
+  });
   events.on("removed", ({ recording }) => library.forget(recording));
   events.on("timeline", (event) => work.timeline(event).catch(complain));
   events.on("away", () => banner("The server is away. What you change is kept here and saved when it is back."));
   events.on("back", () => {
     banner(null);
     say("The server is back.");
-    takeUp().catch(complain);
   });
   library.on("open", (id) => open(id));
   library.on("change", (recording) => {
@@ -141,7 +151,7 @@ function drops() {
 function toolbar(keys) {
   const help = () => keyHelp(keys.rows, { on: keys.single, set: (on) => (keys.single = on) });
   byId("tools").append(
-    button("learn", "Your corrections", () => showCorrections(events, () => library.status.models.map((m) => m.name), configure), { text: "Corrections" }),
+    button("learn", "Your corrections", () => showCorrections(events), { text: "Corrections" }),
     button("sun", "Dark or light", () => theme.toggle(), { key: "T", class: "quiet" }),
     button("help", "Keys", help, { key: "?", class: "quiet" }),
   );
@@ -173,8 +183,11 @@ async function start() {
   connect();
   drops();
   await configure();
-  await library.refresh();
+  const told = new Promise((resolve) => events.on("hello", resolve));
   events.open();
+  await Promise.race([told, new Promise((resolve) => setTimeout(resolve, HELLO_MS))]);
+  events.on("hello", () => takeUp().catch(complain));
+  await library.refresh();
   document.body.classList.add("ready");
   const { id, place } = placeNow();
   if (library.recordings.has(id)) await open(id, place);

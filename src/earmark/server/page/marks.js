@@ -3,9 +3,9 @@
 import * as api from "./api.js";
 import { Emitter } from "./emitter.js";
 import { History } from "./history.js";
+import { Queues } from "./queue.js";
 import { Track } from "./track.js";
 
-const RETRY_MS = 2000;
 const GAP_MS = 1500;
 
 /** What goes over the wire of a segment: what it is, and what is known of it. */
@@ -20,8 +20,8 @@ function plain(segment) {
 export const trackOf = (timeline) => new Track(timeline.segments, timeline.labels, timeline.duration);
 
 /**
- * Emits `change` (segments are others), `state` (saved or not), `conflict` ({edit, name, error}), `foreign` (an edit
- * of somebody else), `renamed` (the edits go to another timeline now) and `failed` (an error).
+ * Emits `change` (segments are others), `state` (saved or not), `conflict` ({changes: [{edit, name}]}), `foreign` (an
+ * edit of somebody else), `renamed` (the edits go to another timeline now) and `failed` (an error).
  */
 export class Marks extends Emitter {
   recording = null;
@@ -30,58 +30,91 @@ export class Marks extends Emitter {
   track = null;
   preview = null;
   history = new History();
-  #queue = [];
-  #sending = false;
+  #queues = new Queues();
+  #wanted = null;
+  #loaded = 0;
+  #heard = 0;
   #ahead = new Set();
   #gap = 0;
-  #timer = 0;
+
+  constructor() {
+    super();
+    this.#queues.on("state", () => this.emit("state"));
+    this.#queues.on("saved", (told) => this.#saved(told));
+    this.#queues.on("moved", ({ recording, from, to }) => {
+      if (recording === this.recording && from === this.name) this.#follow(to);
+    });
+    this.#queues.on("refused", (told) => this.#refused(told));
+  }
 
   /** The track that is seen: a preview, or what is saved. */
   get shown() {
     return this.preview ?? this.track;
   }
 
-  /** How many edits are not saved yet. */
+  /** How many edits are not saved yet, of all recordings. */
   get unsaved() {
-    return this.#queue.length;
+    return this.#queues.size;
   }
 
-  /** Show a timeline of a recording. */
+  /** Show a timeline of a recording, unless another is wanted before it is here. */
   async open(recording, name) {
-    const answer = await api.timeline(recording, name);
-    if (recording !== this.recording || name !== this.name) this.history.clear();
-    this.#take(recording, answer.name ?? name, answer);
+    const before = this.#wanted;
+    const wanted = { recording, name };
+    this.#wanted = wanted;
+    try {
+      await this.#load(wanted);
+    } catch (error) {
+      if (this.#wanted === wanted) this.#wanted = before;
+      throw error;
+    }
   }
 
+  /** Show nothing; edits that wait are saved none the less. */
   close() {
     clearTimeout(this.#gap);
-    clearTimeout(this.#timer);
     Object.assign(this, { recording: null, name: null, version: 0, track: null, preview: null });
+    this.#wanted = null;
     this.history.clear();
-    this.#queue = [];
     this.#ahead.clear();
-    this.emit("change");
-    this.emit("state");
-  }
-
-  #take(recording, name, answer) {
-    clearTimeout(this.#gap);
-    this.#ahead.clear();
-    this.recording = recording;
-    this.name = name;
-    this.version = answer.version;
-    this.track = trackOf(answer);
-    for (const entry of this.#queue) this.track.apply(entry.edit);
     this.emit("change");
     this.emit("state");
   }
 
   /** Load the timeline again; edits that wait stay. */
   async reload() {
-    if (!this.recording) return;
-    const { recording, name } = this;
-    const answer = await api.timeline(recording, name);
-    if (recording === this.recording && name === this.name) this.#take(recording, name, answer);
+    if (this.#wanted) await this.#load(this.#wanted);
+  }
+
+  async #load(wanted) {
+    for (;;) {
+      const answer = await api.timeline(wanted.recording, wanted.name);
+      if (wanted !== this.#wanted) return;
+      const again = wanted.recording === this.recording && wanted.name === this.name;
+      if (!again || answer.version >= this.#heard) return this.#take(wanted, answer, again);
+      // It was sent before an edit that is known to be saved.
+      this.#heard = answer.version;
+    }
+  }
+
+  #take({ recording, name }, answer, again) {
+    clearTimeout(this.#gap);
+    this.#ahead.clear();
+    if (!again) this.history.clear();
+    Object.assign(this, { recording, name, version: answer.version, track: trackOf(answer) });
+    this.#loaded = this.#heard = answer.version;
+    for (const { edit } of this.#queues.of(recording, name)) this.track.apply(edit);
+    this.emit("change");
+    this.emit("state");
+  }
+
+  /** Go over to the timeline that edits go to from now on; it has to be loaded then. */
+  #follow(name) {
+    Object.assign(this, { name, version: 0 });
+    this.#wanted = { recording: this.recording, name };
+    this.#loaded = this.#heard = 0;
+    this.#ahead.clear();
+    this.emit("renamed", name);
   }
 
   /** Show another decoding without saving it; null ends that. */
@@ -123,46 +156,31 @@ export class Marks extends Emitter {
 
   #submit(edit, name) {
     this.track.apply(edit);
-    this.#queue.push({ edit, name });
     this.emit("change");
-    this.emit("state");
-    this.#send();
+    this.#queues.add(this.recording, this.name, this.version, edit, name);
   }
 
-  async #send() {
-    if (this.#sending || !this.#queue.length) return;
-    this.#sending = true;
-    const { recording } = this;
-    const { edit, name } = this.#queue[0];
-    try {
-      const answer = await api.edit(recording, this.name, { base: this.version, ...edit });
-      if (recording !== this.recording) return;
-      this.#queue.shift();
-      if (answer.name && answer.name !== this.name) {
-        this.name = answer.name;
-        this.version = answer.version;
-        this.emit("renamed", answer.name);
-      } else this.#counted(answer.version);
-    } catch (error) {
-      if (recording !== this.recording) return;
-      await this.#refused(error, edit, name);
-    } finally {
-      this.#sending = false;
-      this.emit("state");
-    }
-    this.#send();
+  #saved({ entry, name, version }) {
+    if (entry.recording !== this.recording || name !== this.name) return;
+    // What was loaded while the edit was on its way, or from elsewhere, may hold it twice or not at all.
+    const unsure = version <= this.#loaded || entry.timeline !== name;
+    this.#counted(version);
+    if (unsure) this.reload().catch((error) => this.emit("failed", error));
   }
 
-  async #refused(error, edit, name) {
-    if (api.passing(error)) {
-      await new Promise((resolve) => (this.#timer = setTimeout(resolve, RETRY_MS)));
+  async #refused({ recording, timeline, refused }) {
+    const { error } = refused[0];
+    const names = refused.map(({ entry }) => entry.name).join("; ");
+    for (const { entry } of refused) this.history.drop(entry.edit);
+    const now = error.body.name ?? timeline;
+    if (recording !== this.recording || ![timeline, now].includes(this.name)) {
+      this.emit("failed", new Error(`A change of the timeline “${timeline}” that was open before could not be saved: ${names}. ${error.message}`));
       return;
     }
-    this.#queue = [];
-    this.history.drop(edit);
+    if (now !== this.name) this.#follow(now);
     await this.reload().catch(() => {});
-    if (error.status === 409) this.emit("conflict", { edit, name, error });
-    else this.emit("failed", error);
+    if (error.status === 409) this.emit("conflict", { changes: refused.map(({ entry }) => entry) });
+    else this.emit("failed", new Error(`Not saved: ${names}. ${error.message}`));
   }
 
   /** Take in what the server tells of a timeline of this recording. */
@@ -183,6 +201,7 @@ export class Marks extends Emitter {
 
   /** Note a version that is contained; when one is missing for long, everything is loaded again. */
   #counted(version) {
+    this.#heard = Math.max(this.#heard, version);
     if (version > this.version) this.#ahead.add(version);
     while (this.#ahead.delete(this.version + 1)) this.version += 1;
     clearTimeout(this.#gap);

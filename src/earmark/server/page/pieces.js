@@ -4,6 +4,7 @@
 const PATIENCE_MS = 30;
 const STALE_MS = 300;
 const RETRY_MS = 3000;
+const GROWN_MS = 1000;
 
 export class Pieces {
   #timer = 0;
@@ -11,9 +12,10 @@ export class Pieces {
   #queue = new Map();
   #running = new Map();
   #failed = new Map();
+  #growing = new Map();
 
   /**
-   * @param {(key: string, signal: AbortSignal, ...more) => Promise<any>} load what a key stands for
+   * @param {(key: string, signal: AbortSignal, ...more) => Promise<any>} load what a key stands for; `complete: false` in it: there will be more of it
    * @param {() => void} arrived is called when something came
    * @param {{keep?: number, atOnce?: number}} [limits]
    */
@@ -27,13 +29,13 @@ export class Pieces {
   /** Return a piece if it is here; else ask for it. */
   get(key, ...more) {
     const found = this.peek(key);
-    if (found !== undefined) return found;
-    if (!this.#running.has(key) && !(this.#failed.get(key) > Date.now())) {
+    const settled = found !== undefined && !(this.#growing.get(key) <= Date.now());
+    if (!settled && !this.#running.has(key) && !(this.#failed.get(key) > Date.now())) {
       this.#queue.delete(key);
       this.#queue.set(key, { more, time: performance.now() });
       this.#timer ||= setTimeout(() => this.#start(), PATIENCE_MS);
     }
-    return undefined;
+    return found;
   }
 
   /** Return a piece if it is here. */
@@ -55,6 +57,7 @@ export class Pieces {
     this.#held.clear();
     this.#queue.clear();
     this.#failed.clear();
+    this.#growing.clear();
     for (const { abort } of this.#running.values()) abort.abort();
     this.#running.clear();
   }
@@ -71,6 +74,12 @@ export class Pieces {
     }
   }
 
+  /** Ask for a piece again after a while, if it is still wanted. */
+  #later(which, key, wait) {
+    which.set(key, Date.now() + wait);
+    setTimeout(this.arrived, wait + 1);
+  }
+
   #fetch(key, more) {
     const already = this.#running.get(key);
     if (already) return already.promise;
@@ -80,14 +89,13 @@ export class Pieces {
         if (abort.signal.aborted) return value;
         this.#held.set(key, value);
         while (this.#held.size > this.keep) this.#held.delete(this.#held.keys().next().value);
+        if (value.complete === false) this.#later(this.#growing, key, GROWN_MS);
+        else this.#growing.delete(key);
         this.arrived();
         return value;
       })
       .catch((error) => {
-        if (!abort.signal.aborted) {
-          this.#failed.set(key, Date.now() + RETRY_MS);
-          setTimeout(this.arrived, RETRY_MS + 1);
-        }
+        if (!abort.signal.aborted) this.#later(this.#failed, key, RETRY_MS);
         throw error;
       })
       .finally(() => {

@@ -1,6 +1,7 @@
 /** The log-mel spectrogram: tiles of 256 frames, coloured here. */
 
 import * as api from "./api.js";
+import { h } from "./dom.js";
 import { Layer } from "./layer.js";
 import { Pieces } from "./pieces.js";
 import { theme } from "./theme.js";
@@ -9,12 +10,34 @@ const FRAMES = 256;
 const BANDS = 64;
 const HOP_S = 0.01;
 const COARSEST = 16;
+/** The ends of the scale of the bands, and figures beside it, Hz. */
+const [LOWEST, HIGHEST] = [40, 8000];
+const FIGURES = { 200: "200 Hz", 1000: "1 kHz", 4000: "4 kHz" };
+
+/** The mel scale: even up to 1 kHz, then by ratios. */
+const mel = (hertz) => (hertz < 1000 ? (3 * hertz) / 200 : 15 + (27 * Math.log(hertz / 1000)) / Math.log(6.4));
+
+/** How far down the picture a frequency lies, 0 to 1; the middle of a band is in the middle of its row. */
+function depth(hertz) {
+  const band = ((mel(hertz) - mel(LOWEST)) / (mel(HIGHEST) - mel(LOWEST))) * (BANDS + 1) - 0.5;
+  return 1 - band / BANDS;
+}
 
 export class Spectrogram {
   #tiles = null;
 
-  constructor(canvas, view) {
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {HTMLElement} scale where the figures are put
+   * @param {import("./view.js").TimeView} view
+   */
+  constructor(canvas, scale, view) {
     this.view = view;
+    for (const [hertz, text] of Object.entries(FIGURES)) {
+      const figure = h("span", { text });
+      figure.style.top = `${(100 * depth(Number(hertz))).toFixed(1)}%`;
+      scale.append(figure);
+    }
     this.layer = new Layer(canvas, (context, width, height) => this.#paint(context, width, height));
     view.on("change", () => this.layer.invalidate());
     theme.on("change", () => this.#tiles?.forget());

@@ -36,7 +36,7 @@ export class Theme extends Emitter {
     const style = getComputedStyle(document.documentElement);
     const value = (name) => style.getPropertyValue(name).trim();
     this.colours = Object.fromEntries(
-      ["background", "panel", "sunk", "line", "text", "muted", "wave", "grid", "accent", "cursor", "alarm", "on-lane"].map(
+      ["background", "panel", "sunk", "line", "text", "muted", "wave", "grid", "accent", "cursor", "alarm", "on-lane", "both"].map(
         (name) => [name, value(`--${name}`)],
       ),
     );

@@ -93,17 +93,31 @@ export class Track {
     return edit.remove.filter((segment) => !this.find(segment));
   }
 
-  /** Make an edit; what is not there cannot be removed and is passed over. */
+  /** Make an edit; what is not there cannot be removed and is passed over, as is what is there already. */
   apply(edit) {
     for (const segment of edit.remove) {
       const found = this.find(segment);
       if (found) this.#lane(segment.label).splice(this.lane(segment.label).indexOf(found), 1);
     }
     for (const segment of edit.add) {
+      if (this.find(segment)) continue;
       const lane = this.#lane(segment.label);
       lane.splice(firstNot(lane, (s) => byTime(s, segment) < 0), 0, segment);
     }
     this.#all = null;
+  }
+
+  /** Return the spans [start, end] of time that two labels have in common. */
+  overlap(one, other) {
+    const [a, b] = [this.lane(one), this.lane(other)];
+    const found = [];
+    for (let i = 0, k = 0; i < a.length && k < b.length; ) {
+      const [start, end] = [Math.max(a[i].start, b[k].start), Math.min(a[i].end, b[k].end)];
+      if (start < end) found.push([start, end]);
+      if (a[i].end < b[k].end) i += 1;
+      else k += 1;
+    }
+    return found;
   }
 
   /** Return seconds of a label. */

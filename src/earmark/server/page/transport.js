@@ -19,22 +19,22 @@ export class Transport {
     this.following = button("follow", "Follow playback", () => this.toggleFollow(), { key: "F" });
     this.following.setAttribute("aria-pressed", true);
     byId("play-buttons").append(
-      button("previous", "Previous segment", () => work.step(-1), { key: "↑" }),
+      button("previous", "Previous segment", () => work.cursor.step(-1), { key: "↑" }),
       this.play,
-      button("next", "Next segment", () => work.step(1), { key: "↓" }),
+      button("next", "Next segment", () => work.cursor.step(1), { key: "↓" }),
     );
     byId("edit-buttons").append(
       this.undo,
       this.redo,
       h("span.divider"),
-      button(null, "Select from the cursor", () => work.point("start"), { text: "In", key: "I" }),
-      button(null, "Select up to the cursor", () => work.point("end"), { text: "Out", key: "O" }),
+      button(null, "Select from the cursor", () => work.cursor.point("start"), { text: "In", key: "I" }),
+      button(null, "Select up to the cursor", () => work.cursor.point("end"), { text: "Out", key: "O" }),
     );
     byId("zoom-buttons").append(
       this.following,
       button("zoomOut", "Zoom out", () => view.zoom(1 / 1.6), { key: "−" }),
       button("zoomIn", "Zoom in", () => view.zoom(1.6), { key: "+" }),
-      button("zoomTo", "Zoom to what is picked", () => work.zoomPicked(), { key: "Z" }),
+      button("zoomTo", "Zoom to what is picked", () => work.cursor.zoomPicked(), { key: "Z" }),
       button("fit", "Show all", () => view.fit(), { key: "0" }),
     );
     byId("preview").append(
@@ -42,7 +42,7 @@ export class Transport {
       button(null, "Keep", () => tune.keep(), { text: "Keep…" }),
       button(null, "Discard", () => tune.discard(), { text: "Discard" }),
     );
-    byId("position").addEventListener("click", () => work.jump());
+    byId("position").addEventListener("click", () => work.cursor.jump());
     player.on("time", (time) => this.#at(time));
     player.on("state", () => this.play.replaceWith((this.play = this.#playButton(player.playing))));
     view.on("change", () => this.#span());

@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { asked } from "./dialogs.js";
 import { button, debounce, fill, h } from "./dom.js";
 import { Emitter } from "./emitter.js";
+import { fresh } from "./format.js";
 import { trackOf } from "./marks.js";
 import { complain, say } from "./notices.js";
 import { theme } from "./theme.js";
@@ -16,6 +17,9 @@ const HINTS = {
   min_gap: "Shorter gaps are filled.",
   smooth: "Length of the moving average over the curve.",
 };
+
+/** Names of timelines with a meaning of their own. */
+const KEPT = ["detected", "edited", "reference"];
 
 /** Return a slider's worth of facts for each option of each label. */
 function settable({ labels, options, ranges }) {
@@ -107,8 +111,13 @@ export class Tune extends Emitter {
   }
 
   async keep() {
-    const check = (text) => (/^[A-Za-z0-9][\w.+-]{0,63}$/.test(text.trim()) ? null : "A name has letters, digits, dots and dashes, 64 at most.");
-    const name = await asked("Keep this decoding", { label: "Name of the new timeline", value: "tuned", action: "Keep", check });
+    const taken = (await api.timelines(this.recording).catch(() => [])).map((timeline) => timeline.name);
+    const check = (text) => {
+      const name = text.trim();
+      if (!/^[A-Za-z0-9][\w.+-]{0,63}$/.test(name)) return "A name has letters, digits, dots and dashes, 64 at most.";
+      return taken.includes(name) || KEPT.includes(name) ? `There is “${name}” already, or it is kept for your changes; give another name.` : null;
+    };
+    const name = await asked("Keep this decoding", { label: "Name of the new timeline", value: fresh("tuned", taken), action: "Keep", check });
     if (!name) return;
     try {
       await api.decode(this.recording, this.model, this.#changed(), name.trim());

@@ -25,7 +25,7 @@ export class WaveData {
       const bins = answer.bins ?? pairs.length / 2;
       const start = answer.start ?? i * span;
       const end = answer.end ?? Math.min((i + 1) * span, duration);
-      return { start, end, bins, bin: (end - start) / Math.max(1, bins), pairs };
+      return { start, end, bins, bin: (end - start) / Math.max(1, bins), pairs, complete: answer.complete };
     }, arrived, { keep: 160 });
     this.sound = new Pieces(
       async (key, signal, i) => readWav(await api.audio(recording, i * PIECE_S, PIECE_S, signal)),
