@@ -140,6 +140,32 @@ def test_tiles_are_the_log_mel_spectrogram(client: TestClient, recording: str, f
     np.testing.assert_array_equal(coarse.reshape(-1, 64), found.reshape(-1, 4, 64).max(axis=1))
 
 
+def test_a_tile_that_is_not_drawn_yet_is_to_come(client: TestClient, recording: str) -> None:
+    studio = client.app.state.studio  # type: ignore[attr-defined]
+    facts = studio.recordings.home(recording) / "spectrogram" / "levels.json"
+    known = facts.read_text()
+    facts.write_text(json.dumps({**json.loads(known), "done": False}))
+    try:
+        tiles = [client.get(f"/api/recordings/{recording}/spectrogram/0/{i}") for i in (0, 3)]
+    finally:
+        facts.write_text(known)
+    assert [tile.status_code for tile in tiles] == [200, 200]
+    assert [tile.headers["x-complete"] for tile in tiles] == ["1", "0"]
+    assert tiles[1].content == b""
+    assert tiles[1].headers["cache-control"] == "no-store"
+
+
+def test_what_waits_is_told_to_be_drawn_meanwhile(client: TestClient, recording: str) -> None:
+    studio = client.app.state.studio  # type: ignore[attr-defined]
+    row, jobs = studio.recordings.get(recording), client.get(f"/api/recordings/{recording}").json()["jobs"]
+    drawn, heard = (next(job for job in jobs if job["kind"] == kind) for kind in ("picture", "detect"))
+    drawn, heard = {**drawn, "state": "running", "progress": 0.25}, {**heard, "state": "queued"}
+    found = studio._view(row, [drawn, heard], [])
+    assert (found["state"], found["stage"], found["progress"]) == ("running", "picture", 0.25)
+    found = studio._view(row, [{**drawn, "state": "done"}, heard], [])
+    assert (found["state"], found["stage"]) == ("queued", "detect")
+
+
 def test_posteriors_are_means_of_the_models(
     client: TestClient, recording: str, folder: Path, tiny_model_path: Path
 ) -> None:

@@ -286,6 +286,10 @@ class Studio:
         state = main["state"] if main else "queued"
         if main and main["kind"] == FETCH and state == "done":
             state = "queued"
+        if state == "queued":
+            # What waits may be drawn meanwhile.
+            drawn = next((job for job in jobs if job["kind"] == PICTURE and job["state"] == "running"), None)
+            main, state = (drawn, "running") if drawn else (main, state)
         return {
             "id": row["id"],
             "name": row["name"],

@@ -81,9 +81,14 @@ export class Library extends Emitter {
   /** Take in how far a job is. */
   job(job) {
     const recording = this.recordings.get(job.recording);
-    if (!recording || !["detect", "fetch"].includes(job.kind)) return;
-    const state = job.kind === "fetch" && job.state === "done" ? "queued" : job.state;
-    this.told({ id: recording.id, state, progress: job.progress, stage: job.kind, error: job.error });
+    if (!recording || !["detect", "fetch", "picture"].includes(job.kind)) return;
+    const { id, state, stage } = recording;
+    const told = { id, state: job.state, progress: job.progress, stage: job.kind, error: job.error };
+    const waits = { ...told, state: "queued", error: null };
+    if (job.kind === "detect") this.told(told);
+    else if (job.kind === "fetch") this.told(job.state === "done" ? waits : told);
+    // What waits to be listened to may be drawn meanwhile.
+    else if (state === "queued" || stage === "picture") this.told(job.state === "running" ? told : waits);
   }
 
   forget(id) {
@@ -241,7 +246,8 @@ export class Library extends Emitter {
 /** Tell in words what is being done with a recording. */
 export function doing({ state, stage, progress }) {
   if (state === "queued") return "Waits for its turn";
-  return `${stage === "fetch" ? "Being fetched" : "Being listened to"} · ${Math.round(100 * (progress ?? 0))} %`;
+  const what = { fetch: "Being fetched", picture: "Being drawn" }[stage] ?? "Being listened to";
+  return `${what} · ${Math.round(100 * (progress ?? 0))} %`;
 }
 
 /** A bar that tells how far something is. */

@@ -49,7 +49,10 @@ export class Spectrogram {
     this.#tiles =
       recording &&
       new Pieces(
-        async (key, signal, level, tile) => coloured((await api.spectrogram(recording, level, tile, signal)).data),
+        async (key, signal, level, tile) => {
+          const { data, complete } = await api.spectrogram(recording, level, tile, signal);
+          return { canvas: coloured(data), complete };
+        },
         () => this.layer.invalidate(),
         { keep: 320, atOnce: 4 },
       );
@@ -91,7 +94,7 @@ export class Spectrogram {
     const left = Math.round(this.view.x(start));
     const right = Math.round(this.view.x(start + span));
     context.imageSmoothingEnabled = true;
-    context.drawImage(tile, from, 0, frames, BANDS, left, 0, right - left, height);
+    context.drawImage(tile.canvas, from, 0, frames, BANDS, left, 0, right - left, height);
   }
 }
 

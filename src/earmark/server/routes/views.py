@@ -52,18 +52,23 @@ def spectrogram(
 ) -> Response:
     """Return 256 frames (the last tile: fewer) of 64 mel bands, uint8: 0 is -100 dB, 255 is 0 dB.
 
-    A frame of level L is the maximum over 2^L of 10 ms.
+    A frame of level L is the maximum over 2^L of 10 ms.  X-Complete is 0 while more of the tile is to come,
+    which can be all of it.
     """
     levels = studio.levels(recording, "spectrogram")
+    done = levels.done  # asked first: what is read after that is all
     first = tile * TILE_FRAMES
     data = levels.read(level, first, first + TILE_FRAMES)
-    if not data:
+    if done and not data:
         raise Refusal(404, f"level {level} has {-(-levels.count(level) // TILE_FRAMES)} tiles")
     n_frames, row_s = len(data) // N_BANDS, levels.row_s(level)
     # A tile that is whole never changes.
-    whole = n_frames == TILE_FRAMES or levels.done
-    cache = "private, max-age=3600" if whole else "no-store"
-    return raw(Piece(data, first * row_s, (first + n_frames) * row_s, n_frames), **{"Cache-Control": cache})
+    whole = done or n_frames == TILE_FRAMES
+    said = {
+        "X-Complete": "1" if whole else "0",
+        "Cache-Control": "private, max-age=3600" if whole else "no-store",
+    }
+    return raw(Piece(data, first * row_s, (first + n_frames) * row_s, n_frames), **said)
 
 
 @router.get("/posteriors", responses=BINARY)
