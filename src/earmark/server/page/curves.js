@@ -26,7 +26,9 @@ export class Curves {
         ? new Pieces(async (key, signal, level, i) => {
             const span = 2 ** level;
             const [start, end] = [i * span, Math.min((i + 1) * span, duration)];
-            const answer = await api.posteriors(recording, start, end, BINS, model, signal);
+            // A piece that ends early has bins of the same length.
+            const wanted = Math.ceil((BINS * (end - start)) / span);
+            const answer = await api.posteriors(recording, start, end, wanted, model, signal);
             const values = new Uint8Array(answer.data);
             const bins = answer.bins ?? values.length / Math.max(1, answer.labels.length);
             const from = answer.start ?? start;

@@ -11,7 +11,11 @@ const BAR = 24;
 /** Letters of segments are hardly wider than this. */
 const LETTER = 6.4;
 
-/** Return spans of pixels that the segments of a lane cover; those closer than a pixel are one. */
+/** How much of a pixel's colour is left where the segments of many cover next to nothing of it, and steps up to all. */
+const FAINTEST = 0.3;
+const STEPS = 8;
+
+/** Return spans of pixels that the segments of a lane cover; those closer than a pixel are one, of many parts. */
 export function runs(lane, from, to, view, width) {
   const found = [];
   let last = null;
@@ -21,12 +25,34 @@ export function runs(lane, from, to, view, width) {
     if (last && left - last.right < 0.75 && (right - left < 3 || last.right - last.left < 3)) {
       last.right = Math.max(last.right, right);
       last.segment = null;
+      last.parts.push(left, right);
     } else {
-      last = { left, right, segment: lane[i] };
+      last = { left, right, segment: lane[i], parts: [left, right] };
       found.push(last);
     }
   }
   return found;
+}
+
+/** Fill a run, each pixel the stronger the more of it is covered. */
+export function shade(context, { left, right, parts }, top, height) {
+  const first = Math.floor(left);
+  const covered = new Float32Array(Math.max(1, Math.ceil(right) - first));
+  for (let i = 0; i < parts.length; i += 2) {
+    const [from, to] = [parts[i] - first, Math.max(parts[i + 1], parts[i] + 0.01) - first];
+    for (let x = Math.floor(from); x < Math.min(to, covered.length); x++) covered[x] += Math.min(to, x + 1) - Math.max(from, x);
+  }
+  const step = (x) => Math.ceil(STEPS * Math.min(1, covered[x]) - 0.01);
+  const whole = context.globalAlpha;
+  for (let x = 0; x < covered.length; ) {
+    const from = x;
+    const strength = step(x);
+    while (x < covered.length && step(x) === strength) x += 1;
+    if (!strength && !covered[from]) continue;
+    context.globalAlpha = whole * (FAINTEST + ((1 - FAINTEST) * strength) / STEPS);
+    context.fillRect(first + from, top, x - from, height);
+  }
+  context.globalAlpha = whole;
 }
 
 export class Lanes {
@@ -85,9 +111,10 @@ export class Lanes {
     const top = Math.min(...places) * this.rowHeight + this.above + BAR;
     const bottom = Math.max(...places) * this.rowHeight + this.above;
     context.fillStyle = theme.colours.both;
-    for (const [start, end] of track.overlap("speech", "music")) {
-      const [left, right] = [Math.max(0, this.view.x(start)), Math.min(this.layer.width, this.view.x(end))];
-      if (right > left) context.fillRect(left, top, Math.max(1, right - left), bottom - top);
+    const spans = track.overlap("speech", "music", this.view.start, this.view.end);
+    for (const run of runs(spans, 0, spans.length, this.view, this.layer.width)) {
+      if (run.segment) context.fillRect(run.left, top, Math.max(1, run.right - run.left), bottom - top);
+      else shade(context, run, top, bottom - top);
     }
   }
 
@@ -103,7 +130,8 @@ export class Lanes {
     context.beginPath();
     for (const run of runs(lane, 0, lane.length, view, width)) {
       const room = run.right - run.left;
-      if (!run.segment || room < 5) {
+      if (!run.segment) shade(context, run, top, height);
+      else if (room < 5) {
         const left = Math.round(run.left);
         context.fillRect(left, top, Math.max(1, Math.round(run.right) - left), height);
       } else {

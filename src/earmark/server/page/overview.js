@@ -3,7 +3,7 @@
 import { Layer } from "./layer.js";
 import { theme } from "./theme.js";
 import { fillColumns } from "./waveform.js";
-import { runs } from "./lanes.js";
+import { runs, shade } from "./lanes.js";
 import { TimeView } from "./view.js";
 
 const STRIP = 3;
@@ -55,8 +55,7 @@ export class Overview {
     labels.slice(0, 6).forEach((label, i) => {
       const lane = this.marks.shown.lane(label);
       context.fillStyle = theme.of(label, labels);
-      for (const run of runs(lane, 0, lane.length, whole, width))
-        context.fillRect(run.left, height - strips + i * STRIP, Math.max(0.75, run.right - run.left), STRIP - 0.5);
+      for (const run of runs(lane, 0, lane.length, whole, width)) shade(context, run, height - strips + i * STRIP, STRIP - 0.5);
     });
   }
 

@@ -21,7 +21,7 @@ export class Shares {
     const known = track?.duration && track.labels.includes(ONE) && track.labels.includes(OTHER);
     this.box.hidden = !known;
     if (!known) return;
-    const both = track.overlap(ONE, OTHER).reduce((sum, [start, end]) => sum + end - start, 0);
+    const both = track.overlap(ONE, OTHER, 0, Infinity).reduce((sum, span) => sum + span.end - span.start, 0);
     const [one, other] = [track.seconds(ONE), track.seconds(OTHER)];
     const told = { [ONE]: one, [OTHER]: other, both, neither: Math.max(0, track.duration - one - other + both) };
     fill(this.box, ...Object.entries(told).map(([name, seconds]) => this.#share(name, seconds / track.duration, track.labels)));

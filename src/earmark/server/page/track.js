@@ -107,13 +107,14 @@ export class Track {
     this.#all = null;
   }
 
-  /** Return the spans [start, end] of time that two labels have in common. */
-  overlap(one, other) {
+  /** Return the spans of time, from `start` to `end` of them, that two labels have in common. */
+  overlap(one, other, start, end) {
     const [a, b] = [this.lane(one), this.lane(other)];
+    const [[i0, i1], [k0, k1]] = [this.within(one, start, end), this.within(other, start, end)];
     const found = [];
-    for (let i = 0, k = 0; i < a.length && k < b.length; ) {
-      const [start, end] = [Math.max(a[i].start, b[k].start), Math.min(a[i].end, b[k].end)];
-      if (start < end) found.push([start, end]);
+    for (let i = i0, k = k0; i < i1 && k < k1; ) {
+      const span = { start: Math.max(a[i].start, b[k].start), end: Math.min(a[i].end, b[k].end) };
+      if (span.start < span.end) found.push(span);
       if (a[i].end < b[k].end) i += 1;
       else k += 1;
     }

@@ -20,11 +20,12 @@ export class WaveData {
     this.duration = duration;
     this.peaks = new Pieces(async (key, signal, level, i) => {
       const span = 2 ** level;
-      const answer = await api.peaks(recording, i * span, Math.min((i + 1) * span, duration), BINS, signal);
+      const [from, to] = [i * span, Math.min((i + 1) * span, duration)];
+      // A piece that ends early has bins of the same length.
+      const answer = await api.peaks(recording, from, to, Math.ceil((BINS * (to - from)) / span), signal);
       const pairs = new Int8Array(answer.data);
       const bins = answer.bins ?? pairs.length / 2;
-      const start = answer.start ?? i * span;
-      const end = answer.end ?? Math.min((i + 1) * span, duration);
+      const [start, end] = [answer.start ?? from, answer.end ?? to];
       return { start, end, bins, bin: (end - start) / Math.max(1, bins), pairs, complete: answer.complete };
     }, arrived, { keep: 160 });
     this.sound = new Pieces(
