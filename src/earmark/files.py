@@ -34,9 +34,13 @@ def split_url(url: str, schemes: Sequence[str] = ("http", "https")) -> SplitResu
     Raises
     ------
     AudioError
-        If its scheme is none of those allowed.
+        If it is no address, or its scheme is none of those allowed.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as err:
+        raise AudioError(f"'{url}' is no address ({err}); check it") from err
     if parts.scheme.lower() not in schemes and not is_store(url):
         *others, last = (f"{scheme}://" for scheme in schemes)
         raise AudioError(
