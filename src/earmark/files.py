@@ -145,6 +145,20 @@ def spooled(name: str, file: BinaryIO, resources: ExitStack) -> BinaryIO:
     return cast("BinaryIO", copy)
 
 
+def write_standard_output(data: bytes, instead: str) -> None:
+    """Write to standard output, at once; `instead` says what to do where it is closed.
+
+    Raises
+    ------
+    EarmarkError
+        If it is closed.
+    """
+    if sys.stdout is None:
+        raise EarmarkError(f"standard output is closed; {instead}")
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder for results, or say that it cannot be written, before hours of work.
 
