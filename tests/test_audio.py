@@ -618,6 +618,23 @@ def test_a_pipe_that_must_be_copied_and_finds_no_room_says_so(monkeypatch: pytes
         read(Pipe(encoded(tone(1.0, RATE), codec="aac", container="mp4")))
 
 
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_an_interruption_while_a_pipe_is_read_is_not_taken_for_its_end(
+    interruption: type[BaseException], share: float
+) -> None:
+    data = encoded(tone(60.0, RATE), container="wav")
+
+    class Interrupted(Pipe):
+        def read(self, size: int = -1) -> bytes:  # type: ignore[override]
+            if self._data.tell() > max(65_536, share * len(data)):
+                raise interruption
+            return super().read(size)
+
+    with pytest.raises(interruption):
+        read(Interrupted(data))
+
+
 def test_what_cannot_be_read_from_a_pipe_may_be_given_as_a_file() -> None:
     with pytest.raises(AudioError, match="some formats cannot be read from a pipe: give the file itself"):
         read(Pipe(bytes(range(256)) * 100))

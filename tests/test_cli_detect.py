@@ -9,9 +9,11 @@ import multiprocessing
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -479,6 +481,26 @@ def test_an_interruption_keeps_finished_results_and_leaves_no_others(
         out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (130, b"", b"earmark: interrupted: 1 of 2 files are done\n")
     assert list(contents(tmp_path / "out")) == ["a.csv"]
+
+
+@posix
+def test_a_second_signal_ends_what_waits_for_a_server(tiny_model_path: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/show.mp3"
+        process = subprocess.Popen(
+            subprocess_command(tiny_model_path, address, "-o", tmp_path / "out"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=_listen,
+        )
+        with server.accept()[0] as silent:
+            silent.recv(1)  # the request is there
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=15)
+    assert (process.returncode, out, err) == (130, b"", b"earmark: interrupted\n")
+    assert contents(tmp_path / "out") == {}
 
 
 # -- the program ---------------------------------------------------------------------------------------

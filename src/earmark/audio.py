@@ -250,6 +250,8 @@ class AudioStream:
                 yield from self._mixed(mixer, frames.pop(0), gap)
             for frame in frames:
                 yield from self._mixed(mixer, frame, clock.place(frame, GAP_S))
+        if self._media.reader is not None:
+            self._media.reader.check()
         if self._failed >= _MIN_FAILED:
             self.broken = "the rest cannot be decoded"
         yield from mixer.flush()

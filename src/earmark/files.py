@@ -246,6 +246,36 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
+class Interruptible:
+    """A file for PyAV to read, in which an interruption is not lost.
+
+    PyAV drops whatever is no `Exception`, and FFmpeg takes that for the end of the file.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._interruption: BaseException | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def read(self, size: int) -> bytes:
+        if self._interruption is not None:
+            return b""
+        try:
+            return self._file.read(size)
+        except Exception:
+            raise
+        except BaseException as err:
+            self._interruption = err
+            return b""
+
+    def check(self) -> None:
+        """Raise the interruption, if one came."""
+        if self._interruption is not None:
+            raise self._interruption
+
+
 class _Rest:
     """A pipe whose first bytes were read already."""
 

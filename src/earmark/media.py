@@ -7,6 +7,7 @@ stays a name, and a playlist cannot make FFmpeg open anything else.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ import av.container
 import av.error
 
 from earmark.errors import AudioError
-from earmark.files import is_url, open_binary, peek, split_url, spooled
+from earmark.files import Interruptible, is_url, open_binary, peek, split_url, spooled
 from earmark.headers import index_comes_last, is_wav, ogg_is_cut, wav_seconds
 from earmark.stores import is_store
 
@@ -90,6 +91,8 @@ class Media:
         Whether it comes from a server.
     timeout : float
         Seconds a server may take to answer.
+    reader : Interruptible or None
+        Reads it, where an interruption may come in between.
     resources : ExitStack
         Closes all that was opened.
     """
@@ -102,6 +105,7 @@ class Media:
     advice: str
     is_address: bool
     timeout: float
+    reader: Interruptible | None
     resources: ExitStack
 
     @property
@@ -186,6 +190,7 @@ def open_media(
         If there is no such recording, or no such stream that can be decoded.
     """
     access = access or Access()
+    reader: Interruptible | None = None
     with ExitStack() as resources:
         if access.is_device:
             name, promised, is_cut, advice = f"{access.format}:{source}", None, False, _DEVICE_ADVICE
@@ -200,7 +205,13 @@ def open_media(
                 file = spooled(name, file, resources)
             promised, advice = wav_seconds(head), _ADVICE if file.seekable() else _PIPE_ADVICE
             is_cut = head[:4] == b"OggS" and file.seekable() and ogg_is_cut(file)
-            container = _open_container(file, name, advice, access, is_wav(head))
+            # A plain file is read without any Python, which alone can be interrupted.
+            reader = None if isinstance(file, io.FileIO) else Interruptible(file)
+            try:
+                container = _open_container(reader or file, name, advice, access, is_wav(head))
+            finally:
+                if reader is not None:
+                    reader.check()
         resources.callback(container.close)
         chosen = _choose_stream(container, stream, name)
         chosen.codec_context.thread_count = 1  # more threads cost CPU time and decode sound no faster
@@ -210,7 +221,16 @@ def open_media(
                     other.discard = _DISCARD_ALL  # type: ignore[assignment]
         is_address = advice == _URL_ADVICE
         return Media(
-            name, container, chosen, promised, is_cut, advice, is_address, timeout, resources.pop_all()
+            name,
+            container,
+            chosen,
+            promised,
+            is_cut,
+            advice,
+            is_address,
+            timeout,
+            reader,
+            resources.pop_all(),
         )
     raise AssertionError("unreachable")
 
@@ -255,7 +275,7 @@ def _open_device(device: str, access: Access, name: str) -> av.container.InputCo
 
 
 def _open_container(
-    file: BinaryIO, name: str, advice: str, access: Access, wav: bool
+    file: Interruptible | BinaryIO, name: str, advice: str, access: Access, wav: bool
 ) -> av.container.InputContainer:
     # "none" is no protocol: nothing but the file itself may be read. WAV is read in larger packets, unless
     # it is to be heard at once.

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 import typer
 
+from earmark.cli.wayout import way_out
 from earmark.detector import Detector
 from earmark.errors import EarmarkError
 from earmark.files import write_standard_output
@@ -136,8 +137,9 @@ _Record = TypeVar("_Record", bound=AnyRecord)
 
 @contextmanager
 def working(todo: Sequence[AnyJob], *, show: bool, color: bool) -> Iterator[AudioProgress]:
-    """Show how jobs go; one that is interrupted tells how many are done."""
-    with AudioProgress([size_of(job.source) for job in todo], show=show, color=color) as progress:
+    """Show how jobs go; one that is interrupted tells how many are done, and is so wherever it waits."""
+    sizes = [size_of(job.source) for job in todo]
+    with way_out(color=color), AudioProgress(sizes, show=show, color=color) as progress:
         try:
             yield progress
         except KeyboardInterrupt as err:
