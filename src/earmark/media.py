@@ -311,8 +311,8 @@ def _hangs_up(err: Exception) -> bool:
 
 
 def _explain_url(err: Exception, timeout: float) -> str:
-    if _hangs_up(err):
-        return f"{_HUNG_UP}; try again later"
+    if _hangs_up(err):  # FFmpeg does not tell one from the other
+        return f"there is no such server, or {_HUNG_UP}; check the address, or try again later"
     known = (av.error.ExitError, TimeoutError, av.error.HTTPError, av.error.HTTPClientError)
     if isinstance(err, OSError) and not isinstance(err, known):
         return f"the server cannot be reached ({err.strerror}); check the address and the connection"
@@ -320,9 +320,7 @@ def _explain_url(err: Exception, timeout: float) -> str:
         return (
             "this installation of PyAV cannot reach such addresses; download the recording and give the file"
         )
-    if isinstance(err, av.error.InvalidDataError):
-        return f"{explain(err, timeout)}; check the address"
-    return explain(err, timeout)
+    return explain(err, timeout) if isinstance(err, known) else f"{explain(err, timeout)}; check the address"
 
 
 def _choose_stream(container: av.container.InputContainer, number: int, name: str) -> av.audio.AudioStream:
