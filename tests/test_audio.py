@@ -751,3 +751,5 @@ def test_to_mono_takes_the_loudest_channel_only_in_the_seconds_that_cancel() -> 
 def test_to_mono_refuses_samples_by_channels() -> None:
     with pytest.raises(AudioError, match=r"got samples of shape \(1000, 2\)"):
         to_mono(np.zeros((1000, 2)))
+    with pytest.raises(AudioError, match=r"got samples of shape \(0, 100\)"):
+        to_mono(np.zeros((0, 100)))

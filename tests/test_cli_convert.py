@@ -60,10 +60,10 @@ def test_standard_input_and_output_need_a_named_format() -> None:
 
 def test_a_closed_standard_input_or_output_is_told(show: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", None)
-    with pytest.raises(AnnotationError, match="^standard input is closed; pipe an annotation into it"):
+    with pytest.raises(AnnotationError, match=r"^standard input is closed; pipe an annotation into it"):
         convert(Path("-"), show.with_suffix(".txt"), from_format="csv")
     monkeypatch.setattr("sys.stdout", None)
-    with pytest.raises(EarmarkError, match="^standard output is closed; name a file to write$"):
+    with pytest.raises(EarmarkError, match=r"^standard output is closed; name a file to write$"):
         convert(show, Path("-"), to_format="srt")
 
 

@@ -186,6 +186,7 @@ def test_quiet_prints_no_summary(detect: Detect, show: Path, tmp_path: Path) -> 
         (["-o", __file__], "give a folder, or - for standard output"),
         (["-o", ""], "--output '': give a folder, or - for standard output"),
         (["--posteriors", "x.json"], "--posteriors x.json: give a file that ends in .npz, or a folder"),
+        (["--posteriors", "-"], "--posteriors -: give a file that ends in .npz, or a folder"),
         (["--threshold", "high"], "--threshold high: give a number, or LABEL=NUMBER (--threshold speech="),
         (["--threshold", "speech="], "--threshold speech=: give a number, "),
         (["--threshold", "speach=0.6"], "the model has no label 'speach'; it has speech, music, noise"),

@@ -113,7 +113,7 @@ def test_two_annotations_of_one_recording_are_refused(tmp_path: Path) -> None:
     marks = fill(tmp_path / "marks", {"a.csv": "0,1,speech\n"})
     with pytest.raises(AnnotationError, match=r"a\.csv' and .*a\.txt' are both annotations of 'a'; keep one"):
         earmark.score(refs, marks)
-    with pytest.raises(AnnotationError, match="say which format counts with --reference-format$"):
+    with pytest.raises(AnnotationError, match=r"say which format counts with --reference-format$"):
         earmark.score(refs, marks, reference_format="json")
 
 

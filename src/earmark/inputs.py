@@ -81,8 +81,9 @@ def expand(inputs: Sequence[str]) -> tuple[list[Input], list[EarmarkError]]:
                     if is_url(item.source) or item.source == "-"
                     else os.path.realpath(item.source)
                 )
-                # A link is there as well: its name may lead elsewhere tomorrow.
-                if key not in found or (os.path.islink(found[key].source) and not os.path.islink(item.source)):
+                before = found.setdefault(key, item)
+                # A link may lead elsewhere tomorrow.
+                if os.path.islink(before.source) and not os.path.islink(item.source):
                     found[key] = item
         except EarmarkError as err:
             problems.append(err)
