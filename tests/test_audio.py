@@ -59,11 +59,14 @@ def write(
     starts: dict[int, float] | None = None,
     video_s: float = 0.0,
     options: dict[str, str] | None = None,
+    bit_rate: int | None = None,
 ) -> Path | io.BytesIO:
     """Encode float channels; `starts` moves the time stamps from a sample on, seconds."""
     layout = layout or {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[len(channels)]
     with av.open(target, "w", format=container, container_options=options or {}) as out:
         stream = out.add_stream(codec, rate=rate, layout=layout)
+        if bit_rate is not None:
+            stream.bit_rate = bit_rate
         pictures = out.add_stream("mpeg4", rate=5) if video_s else None
         if pictures is not None:
             pictures.width = pictures.height = 32
@@ -154,6 +157,14 @@ def test_level_length_and_onset_survive_every_format(codec: str, container: str,
     assert len(samples) / RATE == pytest.approx(2.0, abs=0.05)
     assert rms(samples[12_000:28_000]) == pytest.approx(0.5 / np.sqrt(2), rel=tolerance)
     assert warnings == []
+
+
+def test_a_lead_in_that_the_decoder_leaves_out_counts_where_the_container_counts_it() -> None:
+    data = encoded(burst(2.0, 44_100, 0.5), 44_100, "wmav2", container="asf", bit_rate=96_000)
+    with av.open(io.BytesIO(data)) as container:
+        frame = next(container.decode(audio=0))
+        assert (container.streams.audio[0].start_time, frame.time) == (0, pytest.approx(0.092, abs=0.001))
+    assert onset(read(data)[0]) == pytest.approx(0.5, abs=0.05)
 
 
 @pytest.mark.parametrize("rate", [8000, 11_025, 22_050, 32_000, 44_100, 48_000, 96_000, 192_000])

@@ -241,6 +241,8 @@ class AudioStream:
                 if self._failed > _MAX_FAILED:
                     break
                 continue
+            if not frames and packet.pts is not None:  # at the start: a lead-in that the decoder leaves out
+                clock.expect(max(float(packet.pts * packet.time_base), self._media.start))
             if self._failed and frames:
                 before = clock.now
                 gap = clock.place(frames[0], EXACT_S)

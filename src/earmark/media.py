@@ -109,6 +109,12 @@ class Media:
     resources: ExitStack
 
     @property
+    def start(self) -> float:
+        """When the container says that the sound starts, seconds in its clock; 0 if it does not say."""
+        start = self.stream.start_time
+        return 0.0 if start is None or self.stream.time_base is None else float(start * self.stream.time_base)
+
+    @property
     def stream_duration(self) -> float | None:
         """What the container says about the length of the stream, seconds."""
         stream = self.stream
