@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from earmark.cli.convert import convert
-from earmark.errors import AnnotationError, ConfigError
+from earmark.errors import AnnotationError, ConfigError, EarmarkError
 from earmark.formats import read
 
 CSV = "start,end,label,confidence\n0.500,2.000,speech,0.900\n1.250,3.000,music,\n"
@@ -56,6 +56,15 @@ def test_standard_input_and_output_need_a_named_format() -> None:
     assert "add --from NAME, one of csv, json" in str(without_from.exception)
     assert isinstance(without_to.exception, ConfigError)
     assert "add --to NAME" in str(without_to.exception)
+
+
+def test_a_closed_standard_input_or_output_is_told(show: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(AnnotationError, match=r"^standard input is closed; pipe an annotation into it"):
+        convert(Path("-"), show.with_suffix(".txt"), from_format="csv")
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(EarmarkError, match=r"^standard output is closed; name a file to write$"):
+        convert(show, Path("-"), to_format="srt")
 
 
 def test_faults_in_standard_input_name_it() -> None:

@@ -9,9 +9,11 @@ import multiprocessing
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -184,6 +186,7 @@ def test_quiet_prints_no_summary(detect: Detect, show: Path, tmp_path: Path) -> 
         (["-o", __file__], "give a folder, or - for standard output"),
         (["-o", ""], "--output '': give a folder, or - for standard output"),
         (["--posteriors", "x.json"], "--posteriors x.json: give a file that ends in .npz, or a folder"),
+        (["--posteriors", "-"], "--posteriors -: give a file that ends in .npz, or a folder"),
         (["--threshold", "high"], "--threshold high: give a number, or LABEL=NUMBER (--threshold speech="),
         (["--threshold", "speech="], "--threshold speech=: give a number, "),
         (["--threshold", "speach=0.6"], "the model has no label 'speach'; it has speech, music, noise"),
@@ -479,6 +482,26 @@ def test_an_interruption_keeps_finished_results_and_leaves_no_others(
         out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (130, b"", b"earmark: interrupted: 1 of 2 files are done\n")
     assert list(contents(tmp_path / "out")) == ["a.csv"]
+
+
+@posix
+def test_a_second_signal_ends_what_waits_for_a_server(tiny_model_path: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/show.mp3"
+        process = subprocess.Popen(
+            subprocess_command(tiny_model_path, address, "-o", tmp_path / "out"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=_listen,
+        )
+        with server.accept()[0] as silent:
+            silent.recv(1)  # the request is there
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=15)
+    assert (process.returncode, out, err) == (130, b"", b"earmark: interrupted\n")
+    assert contents(tmp_path / "out") == {}
 
 
 # -- the program ---------------------------------------------------------------------------------------

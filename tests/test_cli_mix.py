@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
@@ -145,6 +149,7 @@ def test_folders_and_other_formats_work(
         (["--speech", "."], "give either --index FILE, or folders"),
         (["--count", "0"], "count"),
         (["--duration", "0.5"], "duration"),
+        (["--duration", "nan"], "--duration nan: give 1 to 21600 seconds"),
     ],
 )
 def test_wrong_options_end_with_one_line_and_write_nothing(
@@ -206,3 +211,24 @@ def test_audio_beyond_full_scale_is_cut_and_wrong_targets_are_refused(tmp_path: 
     with pytest.raises(AudioError, match="one mono channel"):
         write_audio(tmp_path / "a.wav", np.zeros((2, 5)), RATE)
     assert [f.name for f in tmp_path.iterdir()] == ["loud.wav"]
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "mp3", "opus"])
+def test_a_full_disk_is_one_error_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], suffix: str
+) -> None:
+    class Full(io.BytesIO):
+        def write(self, data: object) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        def seek(self, offset: int, whence: int = 0) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    @contextmanager
+    def full_disk(path: Path, *, binary: bool) -> Iterator[io.BytesIO]:
+        yield Full()
+
+    monkeypatch.setattr("earmark.audio_writer.atomic_write", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        write_audio(tmp_path / f"a.{suffix}", np.zeros(60 * 48_000, np.float32), 48_000)
+    assert capfd.readouterr() == ("", "")

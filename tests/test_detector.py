@@ -224,8 +224,16 @@ def test_a_rate_is_needed_with_samples_and_refused_with_a_recording(detector: De
         detector.detect(np.zeros(10, np.float32))
     with pytest.raises(AudioError, match="states its own"):
         detector.detect("a.wav", 16_000)
-    with pytest.raises(AudioError, match="sample rate 0 Hz: it must be"):
-        detector.detect(np.zeros(10, np.float32), 0)
+    for rate in (0, float("nan"), "16000"):
+        with pytest.raises(AudioError, match=f"sample rate {rate!r} Hz: it must be"):
+            detector.detect(np.zeros(10, np.float32), rate)
+
+
+@pytest.mark.parametrize("scale", [32_768, 1e30, 1e300])
+def test_integers_stored_as_floats_are_refused(detector: Detector, tone: Tone, scale: float) -> None:
+    loud = np.concatenate([np.zeros(300_000), tone(2, 440).astype(np.float64) * scale])
+    with pytest.raises(AudioError, match=r"far above full scale.*divide them by their full scale"):
+        detector.detect(loud, 16_000)
 
 
 # -- the package ---------------------------------------------------------------------------------

@@ -720,6 +720,12 @@ def test_a_timeline_that_cannot_be_expressed_does_not_touch_the_file(tmp_path: P
     assert path.read_text() == "old"
 
 
+def test_a_file_that_is_not_there_is_said_not_to_be_whatever_its_suffix(tmp_path: Path) -> None:
+    for name in ("show", "show.csv", "show.mp3"):
+        with pytest.raises(AnnotationError, match=f"cannot read '.*{name}': no such file or directory; "):
+            read(tmp_path / name)
+
+
 def test_places_that_cannot_be_read_or_written_are_named(tmp_path: Path) -> None:
     with pytest.raises(AnnotationError, match=r"cannot read '.*none\.csv': no such file or directory"):
         read(tmp_path / "none.csv")

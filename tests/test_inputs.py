@@ -88,6 +88,25 @@ def test_a_recording_named_twice_is_done_once(archive: Path) -> None:
     assert len(sources("archive", "archive/b.mp3", "./archive/b.mp3", "archive/*.mp3", "-", "-")) == 5
 
 
+def test_patterns_go_down_into_no_link_to_a_folder(archive: Path) -> None:
+    for name in ("one", "two"):  # two ways back: 2 ** 40 paths for whoever follows them
+        (archive / "archive/2024" / name).symlink_to(archive / "archive", target_is_directory=True)
+    assert sources("**/*.mkv", "archive/**/2024/**") == [
+        "archive/2024/show.mkv",
+        "archive/2024/take [1].flac",
+    ]
+    assert relatives("archive/**") == sorted(relatives("archive"))
+    absolute = archive.as_posix()
+    assert sources(f"{absolute}/**/*.mkv") == [f"{absolute}/archive/2024/show.mkv"]
+
+
+def test_a_file_goes_by_its_own_name_where_a_link_to_it_is_found_too(archive: Path) -> None:
+    (archive / "archive/A-latest.mp3").symlink_to("b.mp3")
+    assert sources("archive/*.mp3") == ["archive/b.mp3"]
+    assert sources("archive/b.mp3", "archive/A-latest.mp3") == ["archive/b.mp3"]
+    assert sources("archive/A-latest.mp3") == ["archive/A-latest.mp3"]
+
+
 def test_addresses_are_named_after_their_last_part() -> None:
     found, problems = expand(
         [
@@ -120,6 +139,8 @@ def test_what_gives_nothing_is_reported_and_the_others_are_kept(archive: Path) -
     assert "'empty/*' matches no audio or video file" in problem("empty/*")
     assert "'empty' holds no audio or video" in problem("empty")
     assert "may start with http" in problem("ftp://h/a.wav")
+    assert "is no address (" in problem("http://[::1/a.wav")
+    assert "is no address (" in problem("http://h:123456/a.wav")
     found, problems = expand(["no.wav", "archive/b.mp3", "*.ogg"])
     assert [item.name for item in found] == ["b.mp3"]
     assert len(problems) == 2

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -62,6 +63,32 @@ def test_workers_that_all_die_while_they_start_end_the_run(tmp_path: Path) -> No
 def test_a_worker_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("earmark.pool._END_S", 0.2)
     assert [done.result for done in run(make_endless, 2)] == [0, 2]
+
+
+def write_whatever_comes(path: Path, progress: Progress) -> int:
+    """Take an interruption for the end of what is read, as PyAV does, and go on."""
+    progress(0.0, None)
+    with suppress(SystemExit):
+        time.sleep(30)
+    progress(1.0, None)
+    path.write_text("half of it")
+    return 1
+
+
+def make_deaf() -> Work[Path, int]:
+    return write_whatever_comes
+
+
+def test_a_worker_that_does_not_hear_that_it_is_to_end_writes_nothing(tmp_path: Path) -> None:
+    class Enough(Exception):
+        pass
+
+    def stop(*_: object) -> None:
+        raise Enough
+
+    with pytest.raises(Enough):
+        list(run_pool(make_deaf, [tmp_path / "a", tmp_path / "b"], 2, stop))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_limits_and_workers_of_nothing_are_refused() -> None:

@@ -110,8 +110,18 @@ def test_estimates_without_a_reference_are_told(tmp_path: Path) -> None:
 
 def test_two_annotations_of_one_recording_are_refused(tmp_path: Path) -> None:
     refs = fill(tmp_path / "refs", {"a.csv": "0,1,speech\n", "a.txt": "0\t1\tspeech\n"})
+    marks = fill(tmp_path / "marks", {"a.csv": "0,1,speech\n"})
     with pytest.raises(AnnotationError, match=r"a\.csv' and .*a\.txt' are both annotations of 'a'; keep one"):
-        earmark.score(refs, fill(tmp_path / "marks", {"a.csv": ""}))
+        earmark.score(refs, marks)
+    with pytest.raises(AnnotationError, match=r"say which format counts with --reference-format$"):
+        earmark.score(refs, marks, reference_format="json")
+
+
+def test_a_named_format_chooses_among_the_annotations_of_a_recording(tmp_path: Path) -> None:
+    refs = fill(tmp_path / "refs", {"a.csv": "0,1,speech\n", "b.csv": "0,1,speech\n"})
+    marks = {"a.csv": "0,1,speech\n", "a.txt": "0\t2\tspeech\n", "b.csv": "0,1,speech\n", "b.vtt": "x"}
+    report = earmark.score(refs, fill(tmp_path / "marks", marks), estimate_format="csv")
+    assert report.pooled.labels["speech"].segments == Counts(tp=200)
 
 
 def test_pairs_that_are_none_are_refused(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def test_what_is_allowed_to_be_missing_is_told(capsys: pytest.CaptureFixture[str
     [
         (["nosuch.csv", "est.csv"], 1, "cannot read 'nosuch.csv': no such file or directory"),
         (["ref.csv", "marks"], 2, "'marks' is a folder and 'ref.csv' is not"),
-        (["ref.csv", "ref.wav"], 1, "cannot tell the format of 'ref.wav': its suffix '.wav' is not known"),
+        (["ref.csv", "ref.wav"], 1, "cannot read 'ref.wav': no such file or directory; check the path"),
         (["ref.csv", "est.csv", "--estimate-format", "excel"], 2, "unknown format 'excel'; choose one of"),
         (["ref.csv", "est.csv", "--label", "speach"], 2, "no file has a label 'speach'; there are 'music'"),
         (["ref.csv", "est.csv", "--collar", "-1"], 2, "collar -1: give 0 or more"),

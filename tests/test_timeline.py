@@ -54,6 +54,11 @@ def test_arrays_and_frames_give_back_the_timeline() -> None:
     intervals, labels = made.to_arrays()
     assert Timeline.from_arrays(intervals, labels, 5) == replace(made, labels=())
     assert Timeline.from_frames(made.to_frames(0.5), 0.5, ["speech", "music"]) == made
+    assert Timeline.from_arrays([], []) == Timeline()
+    with pytest.raises(AnnotationError, match=r"intervals of shape \(3,\) and 1 labels"):
+        Timeline.from_arrays([0, 1, 2], ["a"])
+    with pytest.raises(AnnotationError, match="cells of 0 s: give a length above 0"):
+        made.to_frames(0)
 
 
 # -- algebra ---------------------------------------------------------------------------------------
@@ -91,6 +96,9 @@ def test_a_crop_keeps_the_times_of_the_recording() -> None:
     )
     assert (cropped.duration, cropped.labels) == (3.5, ("noise", "music", "speech"))
     assert Timeline([A, C], 5).crop(2, 2.5).segments == ()
+    for start, end in ((3, 2), (-2, -1), (0, float("nan"))):
+        with pytest.raises(AnnotationError, match="give start <= end"):
+            Timeline([A], 5).crop(start, end)
 
 
 def test_support_fills_gaps_within_a_label_up_to_the_given_length() -> None:
@@ -140,5 +148,5 @@ def test_edges_go_to_the_nearest_edge_of_a_cell() -> None:
     assert made.to_frames(0.5, ["b"]).tolist() == [[False]] * 3
     with pytest.raises(AnnotationError, match="do not fit 2 labels"):
         Timeline.from_frames(made.to_frames(0.5), 0.5, ["a", "b"])
-    with pytest.raises(AnnotationError, match="1 intervals but 2 labels"):
+    with pytest.raises(AnnotationError, match=r"intervals of shape \(1, 2\) and 2 labels; give "):
         Timeline.from_arrays([(0, 1)], ["a", "b"])

@@ -297,6 +297,24 @@ def test_overrides_change_single_values(tmp_path):
         load_config(tmp_path / "none.toml")
 
 
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.steps=-1", "steps -1: it must be above 0"),
+        ("train.validate_every=0", "validate_every 0: it must be above 0"),
+        ("train.max_minutes=nan", "max_minutes nan: it must be above 0"),
+        ("train.weight_decay=-0.1", "weight_decay -0.1: it must be 0 or more"),
+        ("train.average=1", "average 1.0: it must be 0 or more, and below 1"),
+        ("train.steps.x=1", "--set train.steps.x=1: 'steps' is a value, and holds no others"),
+    ],
+)
+def test_values_out_of_range_are_refused_before_any_work(tmp_path, override, message):
+    path = tmp_path / "c.toml"
+    path.write_text("[train]\nsteps = 3\n")
+    with pytest.raises(ConfigError, match=message):
+        load_config(path, (override,))
+
+
 def test_an_interrupted_preparation_goes_on_where_it_was(tmp_path):
     rng = np.random.default_rng(3)
     sources = []

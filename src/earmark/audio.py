@@ -21,6 +21,7 @@ from earmark.clock import EXACT_S, GAP_S, Spans, StreamClock, hms
 from earmark.errors import AudioError
 from earmark.media import Access, Media, open_media
 from earmark.mixdown import FloatArray, Mixer, Stretch, average, to_float
+from earmark.samples import TOO_LOUD
 
 SAMPLE_RATE = 16_000
 _BLOCK_S = 20.0
@@ -29,8 +30,6 @@ _LIVE_BLOCK_S = 0.02
 # Undecodable packets in a row: fewer at the end are padding or a cut last packet; after more, give up.
 _MIN_FAILED, _MAX_FAILED = 3, 20_000
 _MAX_RETRIES = 10
-# Mean square of a second that no recording reaches, 40 dB above full scale.
-_TOO_LOUD = 1e4
 # Lengths in headers are rounded: only a larger shortfall is one, seconds and share.
 _SHORT_S, _SHORT_SHARE = 0.5, 0.001
 
@@ -108,7 +107,7 @@ def to_mono(samples: npt.ArrayLike, sample_rate: int = SAMPLE_RATE) -> FloatArra
         If the array has another shape.
     """
     channels = np.atleast_2d(np.asarray(samples))
-    if channels.ndim != 2 or len(channels) > max(64, channels.shape[1]):
+    if channels.ndim != 2 or not 0 < len(channels) <= max(64, channels.shape[1]):
         raise AudioError(
             f"got samples of shape {np.shape(samples)}; give (n_channels, n_samples) or (n_samples,)"
         )
@@ -221,7 +220,7 @@ class AudioStream:
                 f"'{self.name}' holds values that are no numbers (NaN or infinity) at {second:.3f} s; "
                 "export it again, e.g. as 16-bit WAV"
             )
-        if stretch.energy > _TOO_LOUD * len(samples):
+        if stretch.energy > TOO_LOUD * len(samples):
             raise AudioError(
                 f"'{self.name}' is far above full scale, which is 1.0, at {stretch.start:.0f} s: perhaps it "
                 "holds integers stored as floats; divide them by their full scale (32768 for 16 bits)"
@@ -242,6 +241,8 @@ class AudioStream:
                 if self._failed > _MAX_FAILED:
                     break
                 continue
+            if not frames and packet.pts is not None:  # at the start: a lead-in that the decoder leaves out
+                clock.expect(max(float(packet.pts * packet.time_base), self._media.start))
             if self._failed and frames:
                 before = clock.now
                 gap = clock.place(frames[0], EXACT_S)
@@ -250,6 +251,8 @@ class AudioStream:
                 yield from self._mixed(mixer, frames.pop(0), gap)
             for frame in frames:
                 yield from self._mixed(mixer, frame, clock.place(frame, GAP_S))
+        if self._media.reader is not None:
+            self._media.reader.check()
         if self._failed >= _MIN_FAILED:
             self.broken = "the rest cannot be decoded"
         yield from mixer.flush()

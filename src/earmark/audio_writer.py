@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -70,11 +71,50 @@ def write_audio(path: str | os.PathLike[str], samples: npt.ArrayLike, sample_rat
     if signal.ndim != 1:
         raise AudioError(f"got samples of shape {signal.shape}; give one mono channel, shape (n_samples,)")
     with atomic_write(target, binary=True) as file:
-        _encode(file, signal, sample_rate, kind)
+        sink = _Sink(file)
+        _encode(sink, signal, sample_rate, kind)
+        sink.check()
 
 
-def _encode(file: IO[bytes], signal: npt.NDArray[np.float32], sample_rate: int, kind: _Kind) -> None:
-    with av.open(file, "w", format=kind.container) as container:
+class _Sink:
+    """A file for FFmpeg to write to, which keeps its first fault.
+
+    FFmpeg goes on for a while after one, and PyAV would print every further one.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._fault: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        self._try(self._file.write, data)
+        return len(data)
+
+    def seekable(self) -> bool:
+        return self._file.seekable()
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._try(self._file.seek, offset, whence)
+
+    def tell(self) -> int:
+        return self._try(self._file.tell)
+
+    def check(self) -> None:
+        """Raise the fault, if there was one."""
+        if self._fault is not None:
+            raise self._fault
+
+    def _try(self, work: Callable[..., int], *arguments: object) -> int:
+        if self._fault is None:
+            try:
+                return work(*arguments)
+            except OSError as err:
+                self._fault = err
+        return 0
+
+
+def _encode(sink: _Sink, signal: npt.NDArray[np.float32], sample_rate: int, kind: _Kind) -> None:
+    with av.open(sink, "w", format=kind.container) as container:
         stream = container.add_stream(kind.codec, rate=sample_rate, layout="mono")
         if kind.kbps is not None:
             stream.bit_rate = kind.kbps * 1000
@@ -84,4 +124,5 @@ def _encode(file: IO[bytes], signal: npt.NDArray[np.float32], sample_rate: int, 
             frame = av.AudioFrame.from_ndarray(block[None], "s16", "mono")
             frame.sample_rate, frame.pts, frame.time_base = sample_rate, start, Fraction(1, sample_rate)
             container.mux(stream.encode(frame))
+            sink.check()
         container.mux(stream.encode(None))

@@ -34,9 +34,13 @@ def split_url(url: str, schemes: Sequence[str] = ("http", "https")) -> SplitResu
     Raises
     ------
     AudioError
-        If its scheme is none of those allowed.
+        If it is no address, or its scheme is none of those allowed.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as err:
+        raise AudioError(f"'{url}' is no address ({err}); check it") from err
     if parts.scheme.lower() not in schemes and not is_store(url):
         *others, last = (f"{scheme}://" for scheme in schemes)
         raise AudioError(
@@ -141,6 +145,20 @@ def spooled(name: str, file: BinaryIO, resources: ExitStack) -> BinaryIO:
     return cast("BinaryIO", copy)
 
 
+def write_standard_output(data: bytes, instead: str) -> None:
+    """Write to standard output, at once; `instead` says what to do where it is closed.
+
+    Raises
+    ------
+    EarmarkError
+        If it is closed.
+    """
+    if sys.stdout is None:
+        raise EarmarkError(f"standard output is closed; {instead}")
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder for results, or say that it cannot be written, before hours of work.
 
@@ -226,6 +244,36 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+class Interruptible:
+    """A file for PyAV to read, in which an interruption is not lost.
+
+    PyAV drops whatever is no `Exception`, and FFmpeg takes that for the end of the file.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._interruption: BaseException | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def read(self, size: int) -> bytes:
+        if self._interruption is not None:
+            return b""
+        try:
+            return self._file.read(size)
+        except Exception:
+            raise
+        except BaseException as err:
+            self._interruption = err
+            return b""
+
+    def check(self) -> None:
+        """Raise the interruption, if one came."""
+        if self._interruption is not None:
+            raise self._interruption
 
 
 class _Rest:

@@ -25,6 +25,10 @@ _SUFFIXES = frozenset(
     for suffix in kinds.split()
 )
 
+# What is before and behind a part ``**`` of a pattern.
+_SEP = f"[{re.escape(os.sep + (os.altsep or ''))}]"
+_DEEP = re.compile(rf"((?:.*?{_SEP})?)\*\*(?:{_SEP}+(.*))?", re.DOTALL)
+
 
 class InputError(EarmarkError):
     """What a user named is no recording, or its result has no place of its own."""
@@ -62,7 +66,8 @@ def expand(inputs: Sequence[str]) -> tuple[list[Input], list[EarmarkError]]:
     Returns
     -------
     recordings : list of Input
-        In the order given, folders and patterns sorted by path; each recording once.
+        In the order given, folders and patterns sorted by path; each recording once, by the name of the
+        file rather than of a link to it.
     problems : list of EarmarkError
         One for each input, or folder below one, that gives nothing.
     """
@@ -76,7 +81,10 @@ def expand(inputs: Sequence[str]) -> tuple[list[Input], list[EarmarkError]]:
                     if is_url(item.source) or item.source == "-"
                     else os.path.realpath(item.source)
                 )
-                found.setdefault(key, item)
+                before = found.setdefault(key, item)
+                # A link may lead elsewhere tomorrow.
+                if os.path.islink(before.source) and not os.path.islink(item.source):
+                    found[key] = item
         except EarmarkError as err:
             problems.append(err)
     return list(found.values()), problems
@@ -146,14 +154,7 @@ def _url_name(url: str) -> str:
 def _in_folder(given: str, root: Path, problems: list[EarmarkError]) -> Iterator[Input]:
     """Find audio and video files below a folder; places are relative to `root`."""
     empty, failed = True, len(problems)
-
-    def note(err: OSError) -> None:
-        problems.append(
-            InputError(f"folder '{err.filename}' cannot be read ({err.strerror}); change its permissions")
-        )
-
-    for folder, folders, names in os.walk(given, onerror=note):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    for folder, names in _walk(given, problems):
         for name in sorted(names):
             if is_recording(name):
                 empty = False
@@ -165,8 +166,37 @@ def _in_folder(given: str, root: Path, problems: list[EarmarkError]) -> Iterator
         )
 
 
+def _walk(top: str, problems: list[EarmarkError]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the folders from `top` down with the names of their files; hidden ones and links are left out."""
+
+    def note(err: OSError) -> None:
+        problems.append(
+            InputError(f"folder '{err.filename}' cannot be read ({err.strerror}); change its permissions")
+        )
+
+    for folder, folders, names in os.walk(top, onerror=note):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield folder, names
+
+
+def _glob(pattern: str, root: str, problems: list[EarmarkError]) -> Iterator[str]:
+    """Yield what `glob.glob` finds below a folder, but for what ``**`` reaches through links to folders.
+
+    These may lead in circles: with two of them there are more ways round than anyone can go.
+    """
+    deep = _DEEP.fullmatch(pattern)
+    if deep is None:
+        for match in glob.glob(pattern, root_dir=root or None):
+            yield os.path.join(root, match)
+        return
+    above, below = deep.groups()
+    for top in _glob(above, root, problems) if above else [root]:
+        for folder, _ in _walk(top or os.curdir, problems):
+            yield from _glob(below or "*", folder, problems)
+
+
 def _matching(pattern: str, problems: list[EarmarkError]) -> Iterator[Input]:
-    matches = sorted(glob.glob(pattern, recursive=True))
+    matches = sorted({str(Path(match)) for match in _glob(pattern, "", problems)})
     fixed = re.split(r"[*?[]", pattern, maxsplit=1)[0]
     root = Path(os.path.dirname(fixed))
     # "*.xyz" names a suffix on purpose; "*" or "take*" means the recordings among what is there.

@@ -7,6 +7,7 @@ stays a name, and a playlist cannot make FFmpeg open anything else.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ import av.container
 import av.error
 
 from earmark.errors import AudioError
-from earmark.files import is_url, open_binary, peek, split_url, spooled
+from earmark.files import Interruptible, is_url, open_binary, peek, split_url, spooled
 from earmark.headers import index_comes_last, is_wav, ogg_is_cut, wav_seconds
 from earmark.stores import is_store
 
@@ -90,6 +91,8 @@ class Media:
         Whether it comes from a server.
     timeout : float
         Seconds a server may take to answer.
+    reader : Interruptible or None
+        Reads it, where an interruption may come in between.
     resources : ExitStack
         Closes all that was opened.
     """
@@ -102,7 +105,14 @@ class Media:
     advice: str
     is_address: bool
     timeout: float
+    reader: Interruptible | None
     resources: ExitStack
+
+    @property
+    def start(self) -> float:
+        """When the container says that the sound starts, seconds in its clock; 0 if it does not say."""
+        start = self.stream.start_time
+        return 0.0 if start is None or self.stream.time_base is None else float(start * self.stream.time_base)
 
     @property
     def stream_duration(self) -> float | None:
@@ -186,6 +196,7 @@ def open_media(
         If there is no such recording, or no such stream that can be decoded.
     """
     access = access or Access()
+    reader: Interruptible | None = None
     with ExitStack() as resources:
         if access.is_device:
             name, promised, is_cut, advice = f"{access.format}:{source}", None, False, _DEVICE_ADVICE
@@ -200,7 +211,13 @@ def open_media(
                 file = spooled(name, file, resources)
             promised, advice = wav_seconds(head), _ADVICE if file.seekable() else _PIPE_ADVICE
             is_cut = head[:4] == b"OggS" and file.seekable() and ogg_is_cut(file)
-            container = _open_container(file, name, advice, access, is_wav(head))
+            # A plain file is read without any Python, which alone can be interrupted.
+            reader = None if isinstance(file, io.FileIO) else Interruptible(file)
+            try:
+                container = _open_container(reader or file, name, advice, access, is_wav(head))
+            finally:
+                if reader is not None:
+                    reader.check()
         resources.callback(container.close)
         chosen = _choose_stream(container, stream, name)
         chosen.codec_context.thread_count = 1  # more threads cost CPU time and decode sound no faster
@@ -210,7 +227,16 @@ def open_media(
                     other.discard = _DISCARD_ALL  # type: ignore[assignment]
         is_address = advice == _URL_ADVICE
         return Media(
-            name, container, chosen, promised, is_cut, advice, is_address, timeout, resources.pop_all()
+            name,
+            container,
+            chosen,
+            promised,
+            is_cut,
+            advice,
+            is_address,
+            timeout,
+            reader,
+            resources.pop_all(),
         )
     raise AssertionError("unreachable")
 
@@ -255,7 +281,7 @@ def _open_device(device: str, access: Access, name: str) -> av.container.InputCo
 
 
 def _open_container(
-    file: BinaryIO, name: str, advice: str, access: Access, wav: bool
+    file: Interruptible | BinaryIO, name: str, advice: str, access: Access, wav: bool
 ) -> av.container.InputContainer:
     # "none" is no protocol: nothing but the file itself may be read. WAV is read in larger packets, unless
     # it is to be heard at once.
@@ -291,8 +317,8 @@ def _hangs_up(err: Exception) -> bool:
 
 
 def _explain_url(err: Exception, timeout: float) -> str:
-    if _hangs_up(err):
-        return f"{_HUNG_UP}; try again later"
+    if _hangs_up(err):  # FFmpeg does not tell one from the other
+        return f"there is no such server, or {_HUNG_UP}; check the address, or try again later"
     known = (av.error.ExitError, TimeoutError, av.error.HTTPError, av.error.HTTPClientError)
     if isinstance(err, OSError) and not isinstance(err, known):
         return f"the server cannot be reached ({err.strerror}); check the address and the connection"
@@ -300,9 +326,7 @@ def _explain_url(err: Exception, timeout: float) -> str:
         return (
             "this installation of PyAV cannot reach such addresses; download the recording and give the file"
         )
-    if isinstance(err, av.error.InvalidDataError):
-        return f"{explain(err, timeout)}; check the address"
-    return explain(err, timeout)
+    return explain(err, timeout) if isinstance(err, known) else f"{explain(err, timeout)}; check the address"
 
 
 def _choose_stream(container: av.container.InputContainer, number: int, name: str) -> av.audio.AudioStream:

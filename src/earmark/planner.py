@@ -7,6 +7,7 @@ ratios of -5 to 20 dB (the range of Bhattacharjee et al., section 4.2 of their p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -76,7 +77,7 @@ def plan(
     ConfigError
         If no source fits any wanted scene, or the duration is not positive.
     """
-    if duration <= 0:
+    if not 0 < duration < math.inf:
         raise ConfigError(f"programme of {duration} s: give a duration above 0")
     return _Planner(sources, duration, rng, options or PlanOptions()).run()
 

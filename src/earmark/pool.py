@@ -214,9 +214,10 @@ def run_pool(
     finally:
         for slot in slots.values():
             slot.process.terminate()
+            # One that does not hear the signal, since PyAV drops it, ends when it next has to tell something.
+            slot.pipe.close()
         for slot in slots.values():
             _end(slot.process)
-            slot.pipe.close()
 
 
 def _patience(slots: Iterable[_Slot[Item]], limits: Limits) -> float | None:

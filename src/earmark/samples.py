@@ -16,12 +16,23 @@ FloatArray = npt.NDArray[np.float32]
 # Signal handled at a time.
 _PIECE_S = 16
 _LOWEST_RATE, _HIGHEST_RATE = 1_000, 1_000_000
+# Mean square that no recording reaches, 40 dB above full scale.
+TOO_LOUD = 1e4
 
 
 def given_rate(sample_rate: float | None) -> float:
-    """Return the sample rate that came with an array; raises `AudioError` if none did."""
+    """Return the sample rate that came with an array; raises `AudioError` if none did, or it cannot be."""
     if sample_rate is None:
         raise AudioError("got samples without a sample rate; give it in Hz, e.g. sample_rate=16000")
+    try:
+        possible = _LOWEST_RATE <= sample_rate <= _HIGHEST_RATE
+    except TypeError:
+        possible = False
+    if not possible:
+        raise AudioError(
+            f"sample rate {sample_rate!r} Hz: it must be {_LOWEST_RATE} to {_HIGHEST_RATE} Hz; "
+            "give the rate the samples were recorded at"
+        )
     return sample_rate
 
 
@@ -47,16 +58,12 @@ class Signal:
     Raises
     ------
     AudioError
-        If the rate is impossible; while reading, if a block is not mono, not floating point, or holds NaN.
+        If the rate is impossible; while reading, if a block is not mono, not floating point, or holds NaN,
+        or the signal is far above full scale.
     """
 
     def __init__(self, blocks: Iterable[npt.ArrayLike], sample_rate: float) -> None:
-        if not _LOWEST_RATE <= sample_rate <= _HIGHEST_RATE:
-            raise AudioError(
-                f"sample rate {sample_rate} Hz: it must be {_LOWEST_RATE} to {_HIGHEST_RATE} Hz; "
-                "give the rate the samples were recorded at"
-            )
-        self.sample_rate = sample_rate
+        self.sample_rate = given_rate(sample_rate)
         self.n_samples = 0  # read so far
         self._blocks = blocks
 
@@ -98,13 +105,25 @@ class Signal:
             at = 0
             while at < len(samples):
                 taken = min(size - filled, len(samples) - at)
-                piece[filled : filled + taken] = samples[at : at + taken]
+                with np.errstate(over="ignore"):
+                    piece[filled : filled + taken] = samples[at : at + taken]
                 filled, at = filled + taken, at + taken
                 if filled == size:
-                    yield piece
+                    yield self._within_scale(piece)
                     piece, filled = np.empty(size, np.float32), 0
         if filled:
-            yield piece[:filled]
+            yield self._within_scale(piece[:filled])
+
+    def _within_scale(self, piece: FloatArray) -> FloatArray:
+        """Return a piece, or refuse it."""
+        with np.errstate(over="ignore"):
+            energy = float(np.einsum("i,i->", piece, piece))  # as fast as BLAS, and starts no threads
+        if energy > TOO_LOUD * len(piece):
+            raise AudioError(
+                "the samples are far above full scale, which is 1.0: perhaps they are integers stored as "
+                "floats; divide them by their full scale (32768 for 16 bits)"
+            )
+        return piece
 
     def _checked(self, block: npt.ArrayLike) -> npt.NDArray[np.floating]:
         """Return a block as an array, or refuse it."""

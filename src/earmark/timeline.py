@@ -165,7 +165,15 @@ class Timeline:
         )
 
     def crop(self, start: float, end: float) -> Timeline:
-        """Keep what lies in ``[start, end)``, in the times of the recording."""
+        """Keep what lies in ``[start, end)``, in the times of the recording.
+
+        Raises
+        ------
+        AnnotationError
+            If `end` is before `start`, or before 0.
+        """
+        if not (start <= end and end >= 0):
+            raise AnnotationError(f"crop from {start} to {end} s: give start <= end, and end from 0 on")
         kept = (
             replace(s, start=max(s.start, start), end=min(s.end, end))
             for s in self.segments
@@ -244,15 +252,21 @@ class Timeline:
         cls, intervals: npt.ArrayLike, labels: Sequence[str], duration: float | None = None
     ) -> Timeline:
         """Build from intervals, shape=(n, 2), in seconds, and as many labels."""
-        array = np.asarray(intervals, dtype=np.float64).reshape(-1, 2)
-        if len(array) != len(labels):
-            raise AnnotationError(f"{len(array)} intervals but {len(labels)} labels; give one label each")
+        array = np.asarray(intervals, dtype=np.float64)
+        if not array.size:
+            array = np.empty((0, 2))
+        if array.shape != (len(labels), 2):
+            raise AnnotationError(
+                f"intervals of shape {array.shape} and {len(labels)} labels; give (n, 2), and one label each"
+            )
         return cls(
             (Segment(a, b, label) for (a, b), label in zip(array.tolist(), labels, strict=True)), duration
         )
 
     def to_frames(self, hop_s: float, labels: Sequence[str] | None = None) -> npt.NDArray[np.bool_]:
         """Rasterise to bool, shape=(n_frames, n_labels); starts and ends go to the nearest edge of a cell."""
+        if not hop_s > 0:
+            raise AnnotationError(f"cells of {hop_s} s: give a length above 0, e.g. 0.01")
         names = self.labels if labels is None else tuple(labels)
         n_frames = int(np.ceil(self.duration / hop_s - 1e-6))
         frames = np.zeros((n_frames, len(names)), dtype=bool)

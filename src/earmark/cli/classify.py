@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
@@ -23,7 +22,8 @@ from earmark.cli.options import (
     output_option,
 )
 from earmark.cli.places import check_jobs, check_standard_input, make_folders, shown_name
-from earmark.errors import ConfigError, EarmarkError
+from earmark.errors import ConfigError
+from earmark.files import write_standard_output
 
 if TYPE_CHECKING:
     from earmark.classifier import Classified, Classifier
@@ -255,10 +255,7 @@ class _Rows:
             self._put((self._layout.head if not self._n_printed else "") + self._layout.tail)
 
     def _put(self, text: str) -> None:
-        if sys.stdout is None:
-            raise EarmarkError("standard output is closed; give a file: --output FILE")
-        sys.stdout.buffer.write(text.encode("utf-8"))
-        sys.stdout.buffer.flush()
+        write_standard_output(text.encode("utf-8"), "give a file: --output FILE")
 
 
 def _counts(found: dict[str, int]) -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from earmark.errors import AnnotationError, ConfigError
-from earmark.files import atomic_write
+from earmark.files import atomic_write, write_standard_output
 from earmark.formats import FORMATS, dumps, format_of, loads, read
+from earmark.formats.reading import read_standard_input
 from earmark.terminal import print_warning
 
 _NAMES = ", ".join(FORMATS)
@@ -53,7 +53,7 @@ def convert(
     if output != _STANDARD:
         _check_output(input, output, force)
     if input == _STANDARD:
-        timeline = loads(sys.stdin.buffer.read(), str(from_format), "standard input")
+        timeline = loads(read_standard_input(), str(from_format), "standard input")
     else:
         timeline = read(input, from_format)
     for warning in timeline.warnings:
@@ -61,8 +61,7 @@ def convert(
     options = {} if columns is None else {"columns": [name.strip() for name in columns.split(",")]}
     data = dumps(timeline, target.name, **options).encode("utf-8")
     if output == _STANDARD:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        write_standard_output(data, "name a file to write")
     else:
         with atomic_write(output, binary=True) as file:
             file.write(data)

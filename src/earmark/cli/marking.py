@@ -109,7 +109,8 @@ def _check(
             f"--output {output or repr(output)}: give a folder, or - for standard output; "
             "--format tells the format"
         )
-    if posteriors is not None and posteriors.suffix.lower() in suffixes and not posteriors.is_dir():
+    is_no_place = posteriors is not None and (posteriors.suffix.lower() in suffixes or str(posteriors) == "-")
+    if posteriors is not None and is_no_place and not posteriors.is_dir():
         raise ConfigError(f"--posteriors {posteriors}: give a file that ends in .npz, or a folder")
     return names
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -92,6 +93,8 @@ def mix(
     folders = {"speech": speech, "music": music, "noise": noise, "sung": sung}
     if (index is not None) == any(folder is not None for folder in folders.values()):
         raise ConfigError("give either --index FILE, or folders: --speech, --music, --noise, --sung")
+    if math.isnan(duration):  # which lies between any bounds
+        raise ConfigError(f"--duration {duration}: give 1 to 21600 seconds")
     if codec and effects:
         raise ConfigError("--codec and --effects exclude each other; --effects draws codecs, too")
     if audio_format not in AUDIO_FORMATS:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from typing import Protocol, TypeVar
 
 import typer
 
+from earmark.cli.wayout import way_out
 from earmark.detector import Detector
 from earmark.errors import EarmarkError
+from earmark.files import write_standard_output
 from earmark.formats import dumps
 from earmark.jobs import Job, Record, Settings, run_jobs
 from earmark.progress import AudioProgress
@@ -89,11 +90,9 @@ class Batch:
         self.tally.add(record.timeline)
 
     def _write(self, timeline: Timeline) -> None:
-        if sys.stdout is None:
-            raise EarmarkError("standard output is closed; give a folder: --output DIR")
         (name,) = self._names
-        sys.stdout.buffer.write(dumps(timeline, name, **self._settings.write.get(name, {})).encode("utf-8"))
-        sys.stdout.buffer.flush()
+        text = dumps(timeline, name, **self._settings.write.get(name, {}))
+        write_standard_output(text.encode("utf-8"), "give a folder: --output DIR")
 
     def _draw(self, name: str, timeline: Timeline) -> None:
         console = self._console
@@ -138,8 +137,9 @@ _Record = TypeVar("_Record", bound=AnyRecord)
 
 @contextmanager
 def working(todo: Sequence[AnyJob], *, show: bool, color: bool) -> Iterator[AudioProgress]:
-    """Show how jobs go; one that is interrupted tells how many are done."""
-    with AudioProgress([size_of(job.source) for job in todo], show=show, color=color) as progress:
+    """Show how jobs go; one that is interrupted tells how many are done, and is so wherever it waits."""
+    sizes = [size_of(job.source) for job in todo]
+    with way_out(color=color), AudioProgress(sizes, show=show, color=color) as progress:
         try:
             yield progress
         except KeyboardInterrupt as err:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from earmark.errors import ConfigError
+from earmark.files import write_standard_output
 
 if TYPE_CHECKING:
     from earmark.evaluation.report import Report
@@ -138,8 +138,8 @@ def score(
     if output is None and chosen == "table":
         _show(report, per_file, not no_color)
     elif output is None:
-        sys.stdout.buffer.write(_json(report, per_file).encode("utf-8", "replace"))
-        sys.stdout.buffer.flush()
+        text = _json(report, per_file)
+        write_standard_output(text.encode("utf-8", "replace"), "give a file: --output FILE")
     else:
         _write(output, _json(report, per_file) if chosen == "json" else _text(report, per_file))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from earmark.errors import AnnotationError, ConfigError
-from earmark.formats import FORMATS
+from earmark.formats import FORMATS, format_of
 
 STANDARD_INPUT = "-"
 
@@ -58,7 +58,12 @@ class Pairing:
         return tuple(pair.name for pair in self.pairs if pair.estimate is None)
 
 
-def find_pairs(reference: str | os.PathLike[str], estimate: str | os.PathLike[str]) -> Pairing:
+def find_pairs(
+    reference: str | os.PathLike[str],
+    estimate: str | os.PathLike[str],
+    reference_format: str | None = None,
+    estimate_format: str | None = None,
+) -> Pairing:
     """Pair two files, or the annotation files below two folders.
 
     In folders, files of the suffixes of `earmark.formats.FORMATS` count, hidden ones left out.  A pair has
@@ -68,11 +73,13 @@ def find_pairs(reference: str | os.PathLike[str], estimate: str | os.PathLike[st
     ----------
     reference, estimate : path
         Both files (one may be ``"-"``, standard input), or both folders.
+    reference_format, estimate_format : str, optional
+        Of several files of one recording, the one with a suffix of this format counts.
 
     Raises
     ------
     ConfigError
-        If one is a folder and the other is not, or both are standard input.
+        If one is a folder and the other is not, both are standard input, or no format has the name.
     AnnotationError
         If one does not exist, holds no references, or holds two files of one recording.
     """
@@ -88,7 +95,8 @@ def find_pairs(reference: str | os.PathLike[str], estimate: str | os.PathLike[st
         if other != STANDARD_INPUT and not os.path.lexists(other):
             raise AnnotationError(f"'{other}' does not exist; check the path")
         raise ConfigError(f"'{folder}' is a folder and '{other}' is not; give two folders or two files")
-    references, estimates = (_by_name(side) for side in sides)
+    references = _by_name(sides[0], reference_format, "--reference-format")
+    estimates = _by_name(sides[1], estimate_format, "--estimate-format")
     if not references:
         raise AnnotationError(
             f"folder '{sides[0]}' holds no annotation files; known suffixes are {' '.join(sorted(_SUFFIXES))}"
@@ -126,17 +134,23 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(every[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
-def _by_name(folder: str) -> dict[str, str]:
+def _by_name(folder: str, format: str | None, option: str) -> dict[str, str]:
     """Return the annotation files below a folder, by path below it without suffix."""
-    found: dict[str, str] = {}
+    wanted = () if format is None else [suffix.lower() for suffix in format_of("", format).suffixes]
+    found: dict[str, Path] = {}
     for path in _annotations(folder):
         name = unicodedata.normalize("NFC", path.relative_to(folder).with_suffix("").as_posix())
-        if name in found:
+        before = found.setdefault(name, path)
+        if before is path:
+            continue
+        fits = [each.suffix.lower() in wanted for each in (before, path)]
+        if fits[0] == fits[1]:
             raise AnnotationError(
-                f"'{found[name]}' and '{path}' are both annotations of '{name}'; keep one of them"
+                f"'{before}' and '{path}' are both annotations of '{name}'; keep one of them, or say which "
+                f"format counts with {option}"
             )
-        found[name] = str(path)
-    return found
+        found[name] = before if fits[0] else path
+    return {name: str(path) for name, path in found.items()}
 
 
 def _annotations(folder: str) -> Iterator[Path]:

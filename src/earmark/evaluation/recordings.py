@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from earmark.errors import AnnotationError, ConfigError
 from earmark.evaluation.pairs import STANDARD_INPUT, Pairing, listed
 from earmark.formats import FORMATS, loads, read
+from earmark.formats.reading import read_standard_input
 from earmark.metrics.score import Rules
 from earmark.timeline import Timeline
 
@@ -121,7 +121,7 @@ def _read(path: str, format: str | None) -> Timeline:
             "standard input has no suffix to tell its format; add --reference-format or --estimate-format "
             f"NAME, one of {', '.join(FORMATS)}"
         )
-    return loads(sys.stdin.buffer.read(), format, "standard input")
+    return loads(read_standard_input(), format, "standard input")
 
 
 def _prepared(timeline: Timeline, rename: Mapping[str, str], join: bool) -> Timeline:

@@ -153,7 +153,7 @@ def score(
     elif isinstance(reference, Timeline) or isinstance(estimate, Timeline):
         raise ConfigError("a timeline is scored against a timeline; read the file first (earmark.formats)")
     else:
-        pairing = find_pairs(reference, estimate)
+        pairing = find_pairs(reference, estimate, reference_format, estimate_format)
         notes = check_pairing(pairing, allow_missing)
         recordings = read_recordings(pairing, reference_format, estimate_format)
     notes += [warning for recording in recordings for warning in recording.warnings]

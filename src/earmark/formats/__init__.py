@@ -96,6 +96,8 @@ def read(path: str | os.PathLike[str], format: str | None = None) -> Timeline:
     ConfigError
         If no format has the name.
     """
+    if format is None and not os.path.exists(path):
+        read_bytes(path)  # which says so: what its name lacks does not matter
     chosen = format_of(path, format)
     return loads(read_bytes(path), chosen.name, os.fspath(path))
 

@@ -6,6 +6,7 @@ import codecs
 import math
 import os
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,19 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         raise AnnotationError(
             f"cannot read '{path}': {(err.strerror or str(err)).lower()}; check the path and its permissions"
         ) from err
+
+
+def read_standard_input() -> bytes:
+    """Return all that is piped into standard input.
+
+    Raises
+    ------
+    AnnotationError
+        If it is closed.
+    """
+    if sys.stdin is None:
+        raise AnnotationError("standard input is closed; pipe an annotation into it, or give a file")
+    return sys.stdin.buffer.read()
 
 
 def decode_text(data: bytes, origin: str) -> str:

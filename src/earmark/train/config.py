@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -96,6 +97,11 @@ class ScheduleConfig:
         Steps between validations.
     bfloat16 : bool
         Multiply in bfloat16 where the processor can (about twice as fast); sums stay in float32.
+
+    Raises
+    ------
+    ConfigError
+        If a value is out of range.
     """
 
     seed: int = 1
@@ -108,6 +114,16 @@ class ScheduleConfig:
     average: float = 0.999
     validate_every: int = 500
     bfloat16: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "steps", "max_minutes", "learning_rate", "validate_every"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ConfigError(f"{name} {getattr(self, name)}: it must be above 0")
+        for name in ("seed", "muon_rate", "weight_decay"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ConfigError(f"{name} {getattr(self, name)}: it must be 0 or more")
+        if not 0 <= self.average < 1:
+            raise ConfigError(f"average {self.average}: it must be 0 or more, and below 1; usually 0.999")
 
 
 @dataclass(frozen=True)
@@ -187,6 +203,8 @@ def read_table(path: Path, overrides: tuple[str, ...] = ()) -> dict[str, Any]:
         table = values
         for section in sections:
             table = table.setdefault(section, {})
+            if not isinstance(table, dict):
+                raise ConfigError(f"--set {override}: '{section}' is a value, and holds no others")
         table[leaf] = value
     return values
 
