@@ -108,7 +108,7 @@ def run_experiment(
         setup, split = setups[row.name], splits[row.share, r]
         title = f"{row.name}, {r + 1} of {prepared.experiment.protocol.repetitions}"
         sources = prepared.split_sources() if isinstance(row, TransferRow) else None
-        result = run_row(row, split, prepared.experiment, r, place, setup, title, tell, sources)
+        result = run_row(row, split, prepared.experiment, r, place, setup, clips, title, tell, sources)
         result = {"row": row.name, "repetition": r, **result, "clips": clips, "setup": setup}
         report = add_result(out, experiment.name, result, place.runs / "results.lock")
         later = [_features(place, other) for _, other in turns[at:]]
@@ -142,18 +142,21 @@ def run_row(
     seed: int,
     place: Workplace,
     setup: dict[str, Any],
+    clips: str,
     title: str,
     tell: Tell,
     sources: Split | None = None,
 ) -> dict[str, Any]:
     """Train a row on a split, after the sources it learns from, and score it.
 
+    A training of the same `clips` (see `earmark.datasets.digest`) goes on where it was.
+
     Returns
     -------
     dict
         Figures, counts, seed, and what else there is to tell.
     """
-    folder = place.runs / checkpoint_name(setup, split, seed)
+    folder = _folder_of(place.runs, checkpoint_name(setup, split, seed), clips)
     if isinstance(row, VectorRow):
         scores, told = run_vectors(row, split, seed, place, folder, title, tell)
     elif isinstance(row, CropRow):
@@ -176,6 +179,18 @@ def run_row(
         "examples": {part: len(getattr(split, part)) for part in ("train", "validation", "test")},
         **told,
     }
+
+
+def _folder_of(runs: Path, name: str, clips: str) -> Path:
+    """Return where what is trained on these clips is kept; an older folder may not tell its clips."""
+    folder = runs / name
+    told = folder / "clips"
+    if told.exists() and told.read_text(encoding="utf-8") != clips:
+        folder = runs / f"{name}-{clips.split()[-1]}"
+        told = folder / "clips"
+    folder.mkdir(parents=True, exist_ok=True)
+    told.write_text(clips, encoding="utf-8")
+    return folder
 
 
 def _run_network(
