@@ -59,4 +59,5 @@ def scaled(features: Sequence[FloatArray]) -> list[FloatArray]:
 def preferences(features: Sequence[FloatArray]) -> list[int]:
     """Return, for each feature, the recording whose mean of it is the highest, from 0; -1 where all are 0."""
     means = np.stack([values.mean(axis=0) for values in features])
-    return np.where(means.any(axis=0), means.argmax(axis=0), -1).tolist()
+    chosen: list[int] = np.where(means.any(axis=0), means.argmax(axis=0), -1).tolist()
+    return chosen
