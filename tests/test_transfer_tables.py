@@ -182,6 +182,12 @@ def test_rows_share_what_was_learnt_and_the_target_is_no_source(data, tmp_path, 
         export_row(experiment, "frozen", data, out, place, tmp_path / "m.onnx")
     with pytest.raises(ConfigError, match=r"row 'full' .* was transferred; choose one trained from scratch"):
         load_trained(out, "full", place.runs)
+    # A source that has been replaced is learnt from anew.
+    with (data / "corpus" / "music0.wav").open("ab") as file:
+        file.write(b"x")
+    experiment = read_experiment(table(tmp_path, changed))
+    run_experiment(experiment, data, out, place, rows=["frozen"], quick=True)
+    assert len(learnt) == 3
 
 
 def check_export(experiment, prepared, result, data, out, place):

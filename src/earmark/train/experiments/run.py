@@ -21,6 +21,7 @@ from earmark.train.experiments.ratios import score_ratios
 from earmark.train.experiments.results import (
     Workplace,
     add_result,
+    checkpoint_folder,
     checkpoint_name,
     find_result,
     is_of,
@@ -156,7 +157,7 @@ def run_row(
     dict
         Figures, counts, seed, and what else there is to tell.
     """
-    folder = _folder_of(place.runs, checkpoint_name(setup, split, seed), clips)
+    folder = checkpoint_folder(place.runs, checkpoint_name(setup, split, seed), clips)
     if isinstance(row, VectorRow):
         scores, told = run_vectors(row, split, seed, place, folder, title, tell)
     elif isinstance(row, CropRow):
@@ -179,18 +180,6 @@ def run_row(
         "examples": {part: len(getattr(split, part)) for part in ("train", "validation", "test")},
         **told,
     }
-
-
-def _folder_of(runs: Path, name: str, clips: str) -> Path:
-    """Return where what is trained on these clips is kept; an older folder may not tell its clips."""
-    folder = runs / name
-    told = folder / "clips"
-    if told.exists() and told.read_text(encoding="utf-8") != clips:
-        folder = runs / f"{name}-{clips.split()[-1]}"
-        told = folder / "clips"
-    folder.mkdir(parents=True, exist_ok=True)
-    told.write_text(clips, encoding="utf-8")
-    return folder
 
 
 def _run_network(

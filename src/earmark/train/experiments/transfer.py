@@ -33,7 +33,7 @@ from earmark.train.experiments.example import Split
 from earmark.train.experiments.fit import fit
 from earmark.train.experiments.fitconfig import FitConfig
 from earmark.train.experiments.nets import load_scaling, row_network, save_scaling
-from earmark.train.experiments.results import Workplace
+from earmark.train.experiments.results import Workplace, checkpoint_folder
 from earmark.train.experiments.rows import TransferRow
 from earmark.train.experiments.store import FeatureStore
 from earmark.train.models import PatchNet, create_model
@@ -174,7 +174,6 @@ def pretrained(
         )
         train = PatchSet(split.train, store.patches)
         train.scaling = measured_scaling(train, row.extractor)
-        folder.mkdir(parents=True, exist_ok=True)
         save_scaling(train.scaling, folder)
         torch.manual_seed(_SEED)
         fit(
@@ -226,7 +225,13 @@ def _folder(row: TransferRow, config: FitConfig, split: Split, place: Workplace)
     """Return where what a row learns on the sources is kept."""
     setup = {key: value for key, value in row.setup().items() if key in ("features", "model", "signal")}
     text = json.dumps([setup, config.setup(), asdict(split), "pretraining"], sort_keys=True)
-    return place.runs / hashlib.sha256(text.encode()).hexdigest()[:16]
+    sizes = json.dumps([Path(example.path).stat().st_size for example in split.all])
+    files = f"{len(split.all)} files, sha256 {_checksum(sizes)}"
+    return checkpoint_folder(place.runs, _checksum(text), files)
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _learnt(row: TransferRow, folder: Path) -> Learnt:
