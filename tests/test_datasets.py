@@ -619,7 +619,7 @@ def test_the_command_lists_and_finds_copies(corpus: Path, capsys, monkeypatch: p
     assert all(f"\n{name} " in out for name in DATASETS)
     assert run(["datasets", "--data", str(corpus.parent)]) == 0
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
-    assert f"complete, 2 files of 3682 published: {corpus}" in lines["sefire"]
+    assert f"2 of 3682 published files: {corpus}" in lines["sefire"]
     assert f"complete, 6 files: {corpus}" in lines["corpus"]
     assert lines["musan"].rstrip().endswith("none")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -531,6 +532,16 @@ def test_results_are_of_the_clips_they_tell(corpus, cache, tmp_path):
     (other,) = run_experiment(experiment, copy, out, place, **run)["results"]
     assert other["clips"] == prepare(experiment, copy, quick=True).digest != result["clips"]
     assert json.loads(out.read_text())["results"] == [result, other]
+    # What was trained on the copy as it was is kept beside.
+    assert other["checkpoint"] != result["checkpoint"]
+    with prepared.clips[-1].path.open("ab") as file:
+        file.write(b"x")
+    told.clear()
+    (third,) = run_experiment(experiment, copy, tmp_path / "third.json", place, **run)["results"]
+    assert third["checkpoint"] == f"{other['checkpoint']}-{third['clips'].split()[-1]}"
+    assert any("features 1 of" in text for text in told)
+    assert any("epoch 1" in text for text in told)
+    assert (place.runs / other["checkpoint"] / "net.pt").is_file()
     older = {key: value for key, value in result.items() if key != "clips"}
     out.write_text(json.dumps({"table": "test", "results": [older]}))
     told.clear()
@@ -590,6 +601,7 @@ def test_noise_may_come_from_another_dataset(tmp_path):
     assert {c.path.parent.name for c in prepared.clips if c.label == "noise"} == {"corpus"}
     assert {c.path.parent.name for c in prepared.clips if c.label != "noise"} == {"samples"}
     assert prepared.origin("noise").name == "corpus"
+    assert prepared.problems[-1] == "the noise of corpus: music: no recording in fold 0"
     own = prepare(experiment, tmp_path, "corpus")
     assert (own.data, own.noise, len(own.clips)) == ("corpus", "", 2)
     with pytest.raises(
@@ -629,6 +641,26 @@ def test_a_file_that_holds_no_results_is_refused_and_kept(corpus, cache, tmp_pat
     with pytest.raises(ConfigError, match=message):
         run_experiment(read_experiment(table(tmp_path)), corpus, out, place, quick=True)
     assert out.read_text() == text
+
+
+def test_an_interruption_says_what_is_kept(corpus, tmp_path, capsys, monkeypatch):
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    runs, out = tmp_path / "runs", tmp_path / "out.json"
+    command = ["bench", str(table(tmp_path)), "--data", str(corpus), "--quick", "--row", "plain"]
+    command += ["--runs", str(runs), "--out", str(out)]
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr("earmark.train.experiments.run.predict", stop)
+        assert run(command) == 130
+    said = "interrupted: results, features and checkpoints are kept; the same command goes on from there"
+    assert said in capsys.readouterr().err
+    assert not out.exists()
+    (checkpoint,) = runs.rglob("net.pt")
+    trained = checkpoint.read_bytes()
+    assert run(command) == 0
+    assert checkpoint.read_bytes() == trained
+    assert [r["epochs"] for r in json.loads(out.read_text())["results"]] == [[2]]
 
 
 def test_a_file_in_the_place_of_a_folder_is_named(corpus, tmp_path, capsys):
@@ -1028,6 +1060,34 @@ def test_features_are_computed_once_and_again_after_an_interruption(corpus, tmp_
     with pytest.raises(ConfigError, match=r"none\.wav' does not exist.*; mend or remove it"):
         store.add(missing, 1)
     assert len(store.patches(missing[1])) > 0
+
+
+def test_features_of_a_recording_that_has_changed_are_computed_anew(corpus, tmp_path):
+    extractor, folder = create_features("lms", n_mels=24), tmp_path / "features"
+    examples = [Example(str(tmp_path / f"{name}.wav"), 0) for name in "ab"]
+    for example, name in zip(examples, ("music0", "music1"), strict=True):
+        shutil.copy(corpus / f"{name}.wav", example.path)
+
+    def computed() -> int:
+        store, seen = FeatureStore(folder, extractor, Signal()), []
+        store.add(examples, 1, lambda done, total: seen.append(total))
+        for example in examples:
+            expected = extractor(Signal().samples(example, RATE))
+            assert np.allclose(store.features(example), expected, atol=1e-2)
+        return len(seen)
+
+    assert [computed(), computed()] == [2, 0]
+    shutil.copy(corpus / "speech0.wav", examples[0].path)
+    os.utime(examples[0].path, ns=(0, 0))
+    assert [computed(), computed()] == [1, 0]
+    with (next(folder.iterdir()) / "stamps.jsonl").open("a") as file:  # as an interruption may leave it
+        file.write('["cut sh')
+    shutil.copy(corpus / "music2.wav", examples[1].path)
+    os.utime(examples[1].path, ns=(0, 0))
+    assert [computed(), computed()] == [1, 0]
+    (next(folder.iterdir()) / "stamps.jsonl").unlink()  # as there was none at first
+    os.utime(examples[1].path, ns=(1, 1))
+    assert computed() == 0
 
 
 def test_mixtures_keep_their_ratio_and_other_signals_are_left_alone(corpus):

@@ -49,6 +49,12 @@ def test_parameters_are_counted_to_the_unit(count, name, n_classes, options):
         assert count_parameters(create_model(name, n_classes=n_classes, options=options)) == count
 
 
+def test_with_the_statistics_of_batch_norm_the_count_is_that_of_the_weight_files():
+    with torch.device("meta"):
+        state = create_model("bbnn", n_classes=10).state_dict()
+    assert sum(v.numel() for name, v in state.items() if not name.endswith("num_batches_tracked")) == 190_826
+
+
 @pytest.mark.parametrize(("channels", "stop", "band", "last"), [
     (768, 256, 779_040, 7_087_952),
     (1024, 256, 1_179_672, 12_464_192),

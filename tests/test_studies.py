@@ -26,7 +26,7 @@ from earmark.timeline import Segment, Timeline  # noqa: E402
 from earmark.train.experiments import Workplace, read_experiment, run_experiment  # noqa: E402
 from earmark.train.studies import transfer as transfer_module  # noqa: E402
 from earmark.train.studies.joint import CLASSES, export_detectors  # noqa: E402
-from earmark.train.studies.learned import learned_features, preferences  # noqa: E402
+from earmark.train.studies.learned import learned_features, preferences, scaled  # noqa: E402
 from earmark.train.studies.marked import Frames, Marked, MarkedStore, frame_marks  # noqa: E402
 from earmark.train.studies.separability import measure_separability  # noqa: E402
 from earmark.train.studies.skewness import skewness, skewness_vectors  # noqa: E402
@@ -408,6 +408,16 @@ def test_learned_features_are_16_for_each_fifth_of_a_second(row, rate, runs, dat
     other = load_trained(runs / "bha.json", "multi-task", runs / "checkpoints")
     with pytest.raises(ConfigError, match="'multi-task' is no all-convolutional net"):
         learned_features(other, path)
+
+
+def test_one_odd_piece_does_not_outshine_the_others():
+    one, other = np.full((150, 3), (1.0, 4.0, 0.0)), np.full((150, 3), (2.0, 1.0, 0.0))
+    other[0] = 1000
+    first, second = scaled([one, other])
+    assert np.allclose(first, (0.5, 1, 0))
+    assert np.allclose(second[1:], (1, 0.25, 0))
+    assert second[0].tolist() == [1, 1, 0]
+    assert preferences([first, second]) == [1, 0, -1]
 
 
 def test_a_feature_prefers_the_recording_with_its_highest_mean():

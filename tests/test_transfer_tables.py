@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from earmark import load_model  # noqa: E402
 from earmark.audio_writer import write_audio  # noqa: E402
+from earmark.datasets import DATASETS  # noqa: E402
 from earmark.errors import ConfigError  # noqa: E402
 from earmark.features.patches import Patches  # noqa: E402
 from earmark.train.experiments import (  # noqa: E402
@@ -25,6 +28,8 @@ from earmark.train.experiments.example import Example  # noqa: E402
 from earmark.train.experiments.fit import fit, predict  # noqa: E402
 from earmark.train.experiments.fitconfig import FitConfig  # noqa: E402
 from earmark.train.experiments.prepared import prepare  # noqa: E402
+from earmark.train.experiments.scores import PatchScores  # noqa: E402
+from earmark.train.experiments.store import FeatureStore  # noqa: E402
 from earmark.train.experiments.transfer import Transferred, embedded  # noqa: E402
 from earmark.train.models import create_model  # noqa: E402
 from earmark.train.studies.trained import load_trained  # noqa: E402
@@ -142,6 +147,7 @@ def test_rows_share_what_was_learnt_and_the_target_is_no_source(data, tmp_path, 
     experiment = read_experiment(table(tmp_path))
     prepared = prepare(experiment, data, "speech-music")
     assert {name: len(clips) for name, clips in prepared.sources.items()} == {"corpus": 16}
+    assert "the source corpus: noise: no recording in fold 0, 1" in prepared.problems
     first = prepared.split_sources()
     assert {Path(e.path).parent.name for e in first.all} == {"corpus"}
     assert sorted(e.label for e in first.all) == [0] * 8 + [1] * 8
@@ -168,10 +174,43 @@ def test_rows_share_what_was_learnt_and_the_target_is_no_source(data, tmp_path, 
     changed = WHOLE.replace('["pairs", "gated.0"]', '["pairs"]')
     run_experiment(read_experiment(table(tmp_path, changed)), data, out, place, quick=True)
     assert len(learnt) == 2
-    with pytest.raises(ConfigError, match="'full' is a network that was transferred; rows trained from scr"):
-        export_row(experiment, "full", data, out, place, tmp_path / "m.onnx")
+    for result in (frozen, intermediate):
+        check_export(experiment, prepared, result, data, out, place)
+    for done in place.runs.glob("*/done"):
+        (done.parent / "net.pt").unlink()
+    with pytest.raises(ConfigError, match=r"the checkpoint '.*net\.pt' is gone; name the folder"):
+        export_row(experiment, "frozen", data, out, place, tmp_path / "m.onnx")
     with pytest.raises(ConfigError, match=r"row 'full' .* was transferred; choose one trained from scratch"):
         load_trained(out, "full", place.runs)
+    # A source that has been replaced is learnt from anew.
+    with (data / "corpus" / "music0.wav").open("ab") as file:
+        file.write(b"x")
+    experiment = read_experiment(table(tmp_path, changed))
+    run_experiment(experiment, data, out, place, rows=["frozen"], quick=True)
+    assert len(learnt) == 3
+
+
+def check_export(experiment, prepared, result, data, out, place):
+    """A transferred row's model answers the test part as the row did, and says what it learnt from."""
+    (row,) = prepared.rows([result["row"]])
+    target = out.with_name(f"{row.name}.onnx")
+    card = export_row(experiment, row.name, data, out, place, target)
+    store = FeatureStore(place.cache, row.extractor, row.signal)
+    split = prepared.split(0)
+    store.add(split.test, 1)
+    test = PatchSet(split.test, store.patches)
+    values = load_model(target).run(test.raw(np.arange(len(test))))
+    assert PatchScores.of(values, test.labels, test.owner, test.smr_db).patches.tolist() == result["patches"]
+    heard = {(one["name"], one["content"]): one["recordings"] for one in card.sources}
+    own, first = DATASETS["gtzan-speech-music"].title, DATASETS["corpus"].title
+    n_first = Counter(e.label for e in prepared.split_sources().train)
+    assert heard == {
+        (own, "speech"): sum(e.label == 0 for e in split.train),
+        (own, "music"): sum(e.label == 1 for e in split.train),
+        (first, "speech"): n_first[0],
+        (first, "music"): n_first[1],
+    }
+    assert card.trained["frozen"] == list(row.frozen)
 
 
 def test_without_a_source_rows_stay_open(data, tmp_path):

@@ -163,8 +163,8 @@ def _state(entry: dict[str, Any]) -> str:
 
 def _complete(n_files: int, published: int | None) -> str:
     """Say how much there is; what an index lists can be a part of the dataset."""
-    part = "" if published in (None, n_files) else f" of {published} published"
-    return f"complete, {n_files} files{part}"
+    whole = published in (None, n_files)
+    return f"complete, {n_files} files" if whole else f"{n_files} of {published} published files"
 
 
 def _size(n_files: int | None, hours: float | None) -> str:

@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def status() -> Iterator[Callable[[str], None]]:
-    """Show on a terminal what is being done."""
+def status(kept: str = "") -> Iterator[Callable[[str], None]]:
+    """Show on a terminal what is being done; if it is interrupted, say what is `kept`."""
     from earmark.terminal import make_console
 
-    with make_console(sys.stderr).status("") as shown:
-        yield shown.update
+    try:
+        with make_console(sys.stderr).status("") as shown:
+            yield shown.update
+    except KeyboardInterrupt as err:
+        if not kept:
+            raise
+        raise KeyboardInterrupt(f"{kept} are kept; the same command goes on from there") from err
 
 
 def finish(

@@ -46,7 +46,7 @@ def separability(
     dataset = chosen.dataset
     for problem in chosen.problems:
         print_warning(f"{dataset} in '{data}': {problem}")
-    with status() as tell:
+    with status("features") as tell:
         found = measure_separability(
             chosen.clips, runs / "features", variant=variant, vectors=vectors, seed=seed, jobs=jobs, tell=tell
         )
@@ -112,7 +112,7 @@ def transfer(
     fold = trained.origin["repetition"]
     dataset, recordings = find_broadcasts(data, on, hours=hours, fold=fold, seed=seed)
     store = MarkedStore(runs / "features", trained.extractor)
-    with status() as tell:
+    with status("features and checkpoints") as tell:
         joint, report = tune(
             trained,
             recordings,
@@ -158,7 +158,7 @@ def learned_features(
     Needs the extra train.
     """
     from earmark.train.studies.learned import learned_features as describe
-    from earmark.train.studies.learned import preferences
+    from earmark.train.studies.learned import preferences, scaled
     from earmark.train.studies.pictures import draw_learned
     from earmark.train.studies.trained import load_trained
 
@@ -168,6 +168,7 @@ def learned_features(
         for recording in recordings:
             tell(recording.name)
             features.append(describe(trained, str(recording)))
+    features = scaled(features)
     title = f"ALL, Fig. 2: the learned features of {row}, trained on {trained.origin['data']}"
     if trained.origin["quick"]:
         title += " (QUICK: no result)"

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from earmark.datasets import DATASETS
+from earmark.datasets.tasks import dataset_of
 from earmark.decodings import Decoding, GatedViterbi, LikeliestClasses
 from earmark.errors import ConfigError
 from earmark.features.extractor import Extractor
@@ -26,6 +28,7 @@ from earmark.train.experiments.results import Workplace, find_result, read_resul
 from earmark.train.experiments.rows import NetworkRow, TransferRow
 from earmark.train.experiments.run import Tell
 from earmark.train.experiments.table import Experiment
+from earmark.train.experiments.transfer import restored
 from earmark.train.export import export_patches
 
 # A cell lasts about this long in use, however far apart a row's patches are in training, seconds.
@@ -94,10 +97,6 @@ def export_row(
     prepared = prepare(experiment, data, on, quick)
     experiment = prepared.experiment
     (row,) = prepared.rows([name])
-    if isinstance(row, TransferRow):
-        raise ConfigError(
-            f"'{name}' is a network that was transferred; rows trained from scratch are exported"
-        )
     if not isinstance(row, NetworkRow):
         raise ConfigError(f"'{name}' is no network of patches; make a model of embeddings with: earmark fit")
     prepared.check_repetition(repetition)
@@ -114,21 +113,31 @@ def export_row(
             "run the row first, without --export"
         )
     folder = place.runs / result["checkpoint"]
-    net = row_network(row.model, row.extractor, len(experiment.protocol.classes))
-    for part_name, part in trained_parts(net).items():
-        part.load_state_dict(best_weights(folder / f"{part_name}.pt"))
-    scaling = load_scaling(folder)
-    train = prepared.split(repetition, row.share).train
-    card = _card(prepared, row, repetition, result, train)
+    net = _trained(row, prepared, place, folder)
+    card = _card(prepared, row, repetition, result)
     tell(f"{name}: writing {path}")
-    export_patches(_Classifier(net, scaling), card, path)
+    export_patches(_Classifier(net, load_scaling(folder)), card, path)
     return card
 
 
-def _card(
-    prepared: Prepared, row: NetworkRow, repetition: int, result: dict[str, Any], train: Iterable[Example]
-) -> PatchCard:
+def _trained(row: NetworkRow, prepared: Prepared, place: Workplace, folder: Path) -> nn.Module:
+    """Return a row's network as its best epoch left it."""
     experiment = prepared.experiment
+    n_classes = len(experiment.protocol.classes)
+    if isinstance(row, TransferRow):
+        sources = prepared.split_sources()
+        return restored(row, experiment.pretrain.fit, sources, place, folder / "net.pt", n_classes)
+    net = row_network(row.model, row.extractor, n_classes)
+    for name, part in trained_parts(net).items():
+        part.load_state_dict(best_weights(folder / f"{name}.pt"))
+    return net
+
+
+def _card(prepared: Prepared, row: NetworkRow, repetition: int, result: dict[str, Any]) -> PatchCard:
+    experiment = prepared.experiment
+    train = prepared.split(repetition, row.share).train
+    first = prepared.split_sources().train if isinstance(row, TransferRow) else ()
+    setup = ("signal", "model", "fit", "frozen", "pretrain")
     measured = ("parameters", "epochs", "best_epoch", "cpu_s", "environment")
     quick = "; a quick run, no result" if prepared.quick else ""
     return PatchCard(
@@ -139,9 +148,9 @@ def _card(
         classes=experiment.protocol.classes,
         **in_use(row.extractor),
         licence="not stated; see that of each source",
-        sources=_sources(prepared, train),
+        sources=_sources(prepared, train, first),
         metrics={f"patches of the test part, {prepared.data}, percent": result["figures"]},
-        trained={key: result["setup"][key] for key in ("signal", "model", "fit")}
+        trained={key: result["setup"][key] for key in setup if key in result["setup"]}
         | {key: result[key] for key in measured},
     )
 
@@ -174,22 +183,29 @@ def _decoding(extractor: Extractor) -> Decoding:
     return LikeliestClasses(round(_CHANGE * extractor.patch_length / extractor.step, 2))
 
 
-def _sources(prepared: Prepared, train: Iterable[Example]) -> tuple[dict[str, Any], ...]:
-    """List what a row was trained on: recordings and licences by class, and whom to cite."""
-    used = {path for example in train for path in (example.path, example.music) if path is not None}
-    rows: dict[str, dict[str, Any]] = {}
-    for clip in prepared.clips:
-        if str(clip.path) in used:
-            row = rows.setdefault(clip.label, {"recordings": 0, "licences": set()})
-            row["recordings"] += 1
-            row["licences"].add(clip.licence or prepared.origin(clip.label).licence)
-    return tuple(
-        {
-            "name": prepared.origin(label).title,
-            "content": label,
-            "recordings": row["recordings"],
-            "licences": sorted(row["licences"]),
-            "citation": prepared.origin(label).citation,
+def _sources(
+    prepared: Prepared, train: Iterable[Example], first: Iterable[Example]
+) -> tuple[dict[str, Any], ...]:
+    """List what a row was trained on, and on what `first`: recordings and licences by class, whom to cite."""
+    used, before = _paths(train), _paths(first)
+    heard = [(prepared.origin(clip.label), clip) for clip in prepared.clips if str(clip.path) in used]
+    for name, clips in prepared.sources.items():
+        heard += [(DATASETS[dataset_of(name)], clip) for clip in clips if str(clip.path) in before]
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for dataset, clip in heard:
+        empty = {
+            "name": dataset.title,
+            "content": clip.label,
+            "recordings": 0,
+            "licences": [],
+            "citation": dataset.citation,
         }
-        for label, row in sorted(rows.items())
-    )
+        row = rows.setdefault((clip.label, dataset.name), empty)
+        row["recordings"] += 1
+        row["licences"] = sorted({*row["licences"], clip.licence or dataset.licence})
+    return tuple(row for _, row in sorted(rows.items()))
+
+
+def _paths(examples: Iterable[Example]) -> set[str]:
+    """Return the recordings of examples, those of mixtures too."""
+    return {path for example in examples for path in (example.path, example.music) if path is not None}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from earmark.datasets import DATASETS, Clip
-from earmark.datasets.dataset import Dataset
+from earmark.datasets.dataset import Copy, Dataset
 from earmark.datasets.digest import digest
 from earmark.datasets.folds import balance, hold_out
 from earmark.datasets.mixtures import Mixture
@@ -41,7 +41,8 @@ class Prepared:
     quick : bool
         Whether only a few recordings of each part are taken.
     problems : tuple of str
-        What is wrong with the copy of the dataset; what is missing in it is left out.
+        What is wrong with the copies: of the dataset, of the noise, of the sources; what is missing in them
+        is left out.
     mixtures : tuple of tuples of Mixture
         Of the copy's published folds, if it has them: those each fold is tested with.
     noise : str
@@ -160,7 +161,8 @@ def prepare(experiment: Experiment, folder: Path, on: str | None = None, quick: 
     experiment = experiment.on(found.name)
     if experiment.noise and found.dataset not in experiment.noise:
         other = _first(experiment.noise, folder, experiment)
-        noise, problems = other.dataset, (*found.problems, *other.problems)
+        noise = other.dataset
+        problems = (*found.problems, *(f"the noise of {noise}: {problem}" for problem in other.problems))
         clips = [c for c in found.clips if c.label != "noise"] + [
             c for c in other.clips if c.label == "noise"
         ]
@@ -171,21 +173,24 @@ def prepare(experiment: Experiment, folder: Path, on: str | None = None, quick: 
         first = replace(experiment.pretrain, fit=replace(experiment.pretrain.fit, epochs=_QUICK_EPOCHS))
         experiment = replace(experiment, rows=rows, pretrain=first)
     sources = _sources(experiment, folder, found.dataset)
+    wrong = [f"the source {name}: {line}" for name, (_, copy) in sources.items() for line in copy.check()]
     return Prepared(
         experiment,
         found.dataset,
         found.clips,
         quick,
-        found.problems,
+        (*found.problems, *wrong),
         found.mixtures,
         noise,
         {name: clips for name, (clips, _) in sources.items()},
-        (*roots, *(root for _, root in sources.values())),
+        (*roots, *(copy.root for _, copy in sources.values())),
     )
 
 
-def _sources(experiment: Experiment, folder: Path, dataset: str) -> dict[str, tuple[tuple[Clip, ...], Path]]:
-    """Return the sources in a folder but for a dataset, with their roots; speech and music are balanced."""
+def _sources(
+    experiment: Experiment, folder: Path, dataset: str
+) -> dict[str, tuple[tuple[Clip, ...], Copy[Clip]]]:
+    """Return the sources in a folder but for a dataset, and their copies; speech and music are balanced."""
     if not any(isinstance(row, TransferRow) for row in experiment.rows):
         return {}
     sources = {}
@@ -194,7 +199,7 @@ def _sources(experiment: Experiment, folder: Path, dataset: str) -> dict[str, tu
         if copy is not None:
             clips = TASKS[name].of(copy.read()) if name in TASKS else copy.read()
             spoken_or_played = [clip for clip in clips if clip.label in SOURCE_CLASSES]
-            sources[name] = tuple(balance(spoken_or_played)), copy.root
+            sources[name] = tuple(balance(spoken_or_played)), copy
     return sources
 
 

@@ -65,6 +65,29 @@ def checkpoint_name(setup: dict[str, Any], split: Split, repetition: int) -> str
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def checkpoint_folder(runs: Path, name: str, clips: str) -> Path:
+    """Return where what is trained on some clips is kept, beside what of that name was trained on others.
+
+    A folder from before this was told counts as of any clips.
+
+    Parameters
+    ----------
+    runs : Path
+    name : str
+        As `checkpoint_name` gives it.
+    clips : str
+        Which there were; its last word tells them from others.
+    """
+    folder = runs / name
+    told = folder / "clips"
+    if told.exists() and told.read_text(encoding="utf-8") != clips:
+        folder = runs / f"{name}-{clips.split()[-1]}"
+        told = folder / "clips"
+    folder.mkdir(parents=True, exist_ok=True)
+    told.write_text(clips, encoding="utf-8")
+    return folder
+
+
 def read_results(path: Path, table: str) -> dict[str, Any]:
     """Return what a file holds: ``table`` and ``results``, none if there is no file yet.
 

@@ -21,6 +21,7 @@ from earmark.train.experiments.ratios import score_ratios
 from earmark.train.experiments.results import (
     Workplace,
     add_result,
+    checkpoint_folder,
     checkpoint_name,
     find_result,
     is_of,
@@ -108,7 +109,7 @@ def run_experiment(
         setup, split = setups[row.name], splits[row.share, r]
         title = f"{row.name}, {r + 1} of {prepared.experiment.protocol.repetitions}"
         sources = prepared.split_sources() if isinstance(row, TransferRow) else None
-        result = run_row(row, split, prepared.experiment, r, place, setup, title, tell, sources)
+        result = run_row(row, split, prepared.experiment, r, place, setup, clips, title, tell, sources)
         result = {"row": row.name, "repetition": r, **result, "clips": clips, "setup": setup}
         report = add_result(out, experiment.name, result, place.runs / "results.lock")
         later = [_features(place, other) for _, other in turns[at:]]
@@ -142,18 +143,21 @@ def run_row(
     seed: int,
     place: Workplace,
     setup: dict[str, Any],
+    clips: str,
     title: str,
     tell: Tell,
     sources: Split | None = None,
 ) -> dict[str, Any]:
     """Train a row on a split, after the sources it learns from, and score it.
 
+    A training of the same `clips` (see `earmark.datasets.digest`) goes on where it was.
+
     Returns
     -------
     dict
         Figures, counts, seed, and what else there is to tell.
     """
-    folder = place.runs / checkpoint_name(setup, split, seed)
+    folder = checkpoint_folder(place.runs, checkpoint_name(setup, split, seed), clips)
     if isinstance(row, VectorRow):
         scores, told = run_vectors(row, split, seed, place, folder, title, tell)
     elif isinstance(row, CropRow):

@@ -48,7 +48,8 @@ class _Work:
 class FeatureStore:
     """Features of examples in one growing file, half precision.
 
-    An interrupted `add` is taken up again by the next one.
+    An interrupted `add` is taken up again by the next one; those of a recording that has changed since are
+    computed anew.
 
     Parameters
     ----------
@@ -67,6 +68,7 @@ class FeatureStore:
         text = json.dumps([shape, asdict(signal)], sort_keys=True)
         self.folder = cache / f"{extractor.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
         self._rows: dict[str, _Rows] = {}
+        self._stamps: dict[str, str] = {}
         self._frames: npt.NDArray[np.float16] = np.zeros((0, extractor.n_bands), np.float16)
 
     def add(self, examples: Sequence[Example], jobs: int, report: Report = lambda done, total: None) -> None:
@@ -93,14 +95,16 @@ class FeatureStore:
 
     def _add(self, examples: Sequence[Example], jobs: int, report: Report) -> dict[str, str]:
         self._load()
-        wanted = [e for key, e in {e.key: e for e in examples}.items() if key not in self._rows]
+        stamps = {e.key: _stamp(e) for e in examples}
+        wanted = [e for key, e in {e.key: e for e in examples}.items() if not self._has(key, stamps[key])]
         if not wanted:
             return {}
-        start = sum(rows.n_frames for rows in self._rows.values())
+        start = self._end
         failed: dict[str, str] = {}
         with (
             (self.folder / "frames.f16").open("ab") as frames,
             (self.folder / "rows.jsonl").open("a", encoding="utf-8") as log,
+            (self.folder / "stamps.jsonl").open("a", encoding="utf-8") as seen,
         ):
             frames.truncate(2 * self.extractor.n_bands * start)  # what has no row was cut off
             for done, (example, found) in enumerate(self.compute(wanted, jobs), start=1):
@@ -111,6 +115,8 @@ class FeatureStore:
                 frames.flush()
                 log.write(json.dumps([example.key, start, len(found)]) + "\n")
                 log.flush()
+                seen.write(json.dumps([example.key, stamps[example.key]]) + "\n")
+                seen.flush()
                 start += len(found)
                 report(done, len(wanted))
         self._load()
@@ -141,22 +147,46 @@ class FeatureStore:
         """Return the patches of an example, as its front end cuts them."""
         return self.extractor.cut(self.features(example))
 
+    @property
+    def _end(self) -> int:
+        """Frames in the file, those of recordings that have changed since included."""
+        return max((rows.start + rows.n_frames for rows in self._rows.values()), default=0)
+
+    def _has(self, key: str, stamp: str) -> bool:
+        """Return whether the features of a recording as it is now are kept; older rows have no stamp."""
+        return key in self._rows and self._stamps.get(key, stamp) == stamp
+
     def _load(self) -> None:
         """Read the rows, without a last one that was cut short, and those whose frames are not there."""
-        log, frames = self.folder / "rows.jsonl", self.folder / "frames.f16"
-        text = log.read_text(encoding="utf-8") if log.exists() else ""
+        frames, log = self.folder / "frames.f16", self.folder / "rows.jsonl"
+        self._stamps = dict(map(json.loads, _whole_lines(self.folder / "stamps.jsonl")))
         held = frames.stat().st_size // (2 * self.extractor.n_bands) if frames.exists() else 0
-        whole = ""
+        lines = _whole_lines(log)
         self._rows = {}
-        for line in text[: text.rfind("\n") + 1].splitlines(keepends=True):
+        for i, line in enumerate(lines):
             key, start, n = json.loads(line)
             if start + n > held:  # none that follow are there
+                log.write_text("".join(lines[:i]), encoding="utf-8")
                 break
             self._rows[key] = _Rows(start, n)
-            whole += line
-        if whole != text:
-            log.write_text(whole, encoding="utf-8")
-        n_frames = sum(rows.n_frames for rows in self._rows.values())
-        if n_frames:
-            shape = (n_frames, self.extractor.n_bands)
+        if self._end:
+            shape = (self._end, self.extractor.n_bands)
             self._frames = np.memmap(frames, np.float16, "r", shape=shape)
+
+
+def _whole_lines(path: Path) -> list[str]:
+    """Return the lines of a file, none if there is none; a last one that was cut short is removed from it."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        path.write_text(whole, encoding="utf-8")
+    return whole.splitlines(keepends=True)
+
+
+def _stamp(example: Example) -> str:
+    """Return what changes with the recordings of an example; empty where they cannot be had."""
+    try:
+        found = [Path(path).stat() for path in (example.path, example.music) if path is not None]
+    except OSError:
+        return ""
+    return " ".join(f"{one.st_size}|{one.st_mtime_ns}" for one in found)

@@ -16,6 +16,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,7 +33,7 @@ from earmark.train.experiments.example import Split
 from earmark.train.experiments.fit import fit
 from earmark.train.experiments.fitconfig import FitConfig
 from earmark.train.experiments.nets import load_scaling, row_network, save_scaling
-from earmark.train.experiments.results import Workplace
+from earmark.train.experiments.results import Workplace, checkpoint_folder
 from earmark.train.experiments.rows import TransferRow
 from earmark.train.experiments.store import FeatureStore
 from earmark.train.models import PatchNet, create_model
@@ -164,12 +165,8 @@ def pretrained(
     ConfigError
         As `fit` and `FeatureStore.add`.
     """
-    setup = {key: value for key, value in row.setup().items() if key in ("features", "model", "signal")}
-    text = json.dumps([setup, config.setup(), asdict(split), "pretraining"], sort_keys=True)
-    folder = place.runs / hashlib.sha256(text.encode()).hexdigest()[:16]
-    torch.manual_seed(_SEED)
-    net = _network(row)
-    done, checkpoint = folder / "done", folder / "net.pt"
+    folder = _folder(row, config, split, place)
+    done = folder / "done"
     if not done.exists():
         store = FeatureStore(place.cache, row.extractor, row.signal)
         store.add(
@@ -177,15 +174,15 @@ def pretrained(
         )
         train = PatchSet(split.train, store.patches)
         train.scaling = measured_scaling(train, row.extractor)
-        folder.mkdir(parents=True, exist_ok=True)
         save_scaling(train.scaling, folder)
+        torch.manual_seed(_SEED)
         fit(
-            net,
+            _network(row),
             train,
             PatchSet(split.validation, store.patches, train.scaling),
             config,
             seed=_SEED,
-            checkpoint=checkpoint,
+            checkpoint=folder / "net.pt",
             device=place.device,
             bfloat16=place.bfloat16,
             report=lambda epoch, what, value: tell(
@@ -193,7 +190,54 @@ def pretrained(
             ),
         )
         done.touch()
-    net.load_state_dict(best_weights(checkpoint))
+    return _learnt(row, folder)
+
+
+def restored(
+    row: TransferRow, config: FitConfig, split: Split, place: Workplace, checkpoint: Path, n_classes: int
+) -> Transferred:
+    """Return a row's network as its best epoch left it.
+
+    Parameters
+    ----------
+    row, config, split, place
+        As `pretrained` had them.
+    checkpoint : Path
+        Of the row's own training, of what is not frozen.
+    n_classes : int
+
+    Raises
+    ------
+    ConfigError
+        If a checkpoint is gone or damaged.
+    """
+    weights = best_weights(checkpoint)
+    if ALL in row.frozen:
+        net = Transferred(_learnt(row, _folder(row, config, split, place)).net, row.frozen, n_classes)
+        net.classifier.load_state_dict(weights)
+    else:
+        net = Transferred(_network(row), row.frozen, n_classes)
+        net.load_state_dict(weights)
+    return net
+
+
+def _folder(row: TransferRow, config: FitConfig, split: Split, place: Workplace) -> Path:
+    """Return where what a row learns on the sources is kept."""
+    setup = {key: value for key, value in row.setup().items() if key in ("features", "model", "signal")}
+    text = json.dumps([setup, config.setup(), asdict(split), "pretraining"], sort_keys=True)
+    sizes = json.dumps([Path(example.path).stat().st_size for example in split.all])
+    files = f"{len(split.all)} files, sha256 {_checksum(sizes)}"
+    return checkpoint_folder(place.runs, _checksum(text), files)
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _learnt(row: TransferRow, folder: Path) -> Learnt:
+    """Read what is kept there."""
+    net = _network(row)
+    net.load_state_dict(best_weights(folder / "net.pt"))
     return Learnt(net, load_scaling(folder))
 
 

@@ -46,7 +46,18 @@ def learned_features(trained: Trained, path: str) -> FloatArray:
     return np.concatenate(parts)
 
 
+def scaled(features: Sequence[FloatArray]) -> list[FloatArray]:
+    """Divide each feature by its 99th percentile over all recordings, 1 at most, shape=(n, K) each.
+
+    Not by its greatest value: that is often of digital silence, which is like nothing a network has learnt.
+    """
+    top = np.percentile(np.concatenate(features), 99, axis=0)
+    top[top == 0] = np.inf
+    return [np.minimum(values / top, 1).astype(np.float32) for values in features]
+
+
 def preferences(features: Sequence[FloatArray]) -> list[int]:
-    """Return, for each feature, the recording whose mean of it is the highest, from 0."""
+    """Return, for each feature, the recording whose mean of it is the highest, from 0; -1 where all are 0."""
     means = np.stack([values.mean(axis=0) for values in features])
-    return [int(i) for i in means.argmax(axis=0)]
+    chosen: list[int] = np.where(means.any(axis=0), means.argmax(axis=0), -1).tolist()
+    return chosen

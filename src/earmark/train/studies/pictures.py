@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from earmark.errors import ConfigError
-from earmark.train.studies.separability import Separability
+
+if TYPE_CHECKING:
+    from earmark.train.studies.separability import Separability
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -47,9 +50,8 @@ def draw_learned(path: Path, title: str, names: Sequence[str], features: Sequenc
     names : sequence of str
         Of the recordings.
     features : sequence of float, shape=(n, K) each
-        Of pieces of 200 ms.
+        Of pieces of 200 ms, 0 to 1.
     """
-    top = max(float(values.max(initial=0)) for values in features) or 1.0
     figure = Figure(figsize=(9, 0.6 + 2.6 * len(names)), layout="constrained")
     figure.suptitle(title)
     grid = figure.subplots(len(names), 2, squeeze=False, width_ratios=(6, 1), sharey=True)
@@ -57,16 +59,16 @@ def draw_learned(path: Path, title: str, names: Sequence[str], features: Sequenc
         n, n_features = values.shape
         extent = (0, 0.2 * n, n_features + 0.5, 0.5)
         image = axes.imshow(
-            values.T, aspect="auto", interpolation="nearest", cmap="magma", vmin=0, vmax=top, extent=extent
+            values.T, aspect="auto", interpolation="nearest", cmap="magma", vmin=0, vmax=1, extent=extent
         )
         axes.set_title(name, fontsize="medium")
         axes.set_ylabel("feature")
         axes.set_yticks(range(1, n_features + 1, 3))
         beside.barh(np.arange(1, n_features + 1), values.mean(axis=0), color="#0072b2")
         beside.set_title("mean", fontsize="medium")
-        beside.set_xlim(0, max(float(v.mean(axis=0).max()) for v in features) * 1.05 or 1.0)
+        beside.set_xlim(0, 1)
     axes.set_xlabel("time (s)")
-    figure.colorbar(image, ax=grid[:, 1].tolist(), label="value")
+    figure.colorbar(image, ax=grid[:, 1].tolist(), label="share of the 99th percentile")
     _save(figure, path)
 
 
