@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from earmark.batch.session import Running, begin_batch
 from earmark.batch.status import status_of
 from earmark.batch.task import Outcome, Task
 from earmark.bench.kills import kill_batch
+from earmark.bench.scale import Fleet, simulate
 from earmark.detector import Detector
 from earmark.errors import EarmarkError
 from earmark.pool import Work
@@ -125,6 +128,24 @@ def test_a_batch_killed_again_and_again_ends_with_one_right_record_each(
     found = kill_batch(tmp_path, 24, 2, str(tiny_model_path), seed=1, tell=lambda _: None)
     assert found.wrong == ()
     assert (found.n_right, found.n_kills, found.n_redone, found.n_left) == (24, 2, 0, 0)
+
+
+def test_a_simulated_fleet_goes_through_the_code_of_a_batch(tmp_path: Path, tiny_model_path: Path) -> None:
+    fleet = Fleet(
+        items=90, cores=7, hours=1.0, cpu_s_per_hour=8.0, start_s=0.05, mb_per_hour=57.6, failing=0.2,
+        lost_per_day=500.0, usd_per_core_hour=0.04,
+    )  # fmt: skip
+    found, details = simulate(fleet, tmp_path, str(tiny_model_path), seed=3, tell=lambda _: None)
+    figures = {figure.name: figure.value for figure in found}
+    assert figures["one right record an item"] == 1.0
+    assert 0 < details["counts"]["failed"] < 45
+    assert details["lost"] > 0
+    assert figures["wall, in the workers' time"] == pytest.approx(figures["by the model"], rel=0.5)
+    assert len(manifest(tmp_path / "out")) == 90
+    with closing(sqlite3.connect(tmp_path / "out" / "batch.sqlite")) as ledger:
+        stamps = [stamp for (stamp,) in ledger.execute("SELECT stamp FROM items")]
+    # As for recordings that are there, the ledger holds size and date of each.
+    assert [stamp.split()[0] for stamp in stamps] == ["0"] * 90
 
 
 def test_a_shard_that_was_not_noted_is_written_again(

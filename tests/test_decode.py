@@ -346,6 +346,18 @@ def test_a_prompt_decoder_keeps_nothing_of_what_is_out() -> None:
     assert given_out == 200
 
 
+@pytest.mark.parametrize(("goes_on", "n_found"), [(0.0, 0), (0.1, 0), (0.2, 1)])
+def test_what_sounds_when_a_signal_is_cut_may_go_on(goes_on: float, n_found: int) -> None:
+    options = replace(RAW, min_duration=0.5, min_gap=0.3)
+    decoder = StreamDecoder(("speech",), HOP, {"speech": options})
+    decoder.push(np.array([[0], [1], [1], [1]], np.float32))
+    found = decoder.fork().flush(goes_on=goes_on)
+    assert found == [Segment(0.1, 0.4, "speech", 1.0)] * n_found
+    # It sounds no more, although it may yet be joined to what follows.
+    decoder.push(np.array([[0]], np.float32))
+    assert decoder.flush(goes_on=goes_on) == []
+
+
 def test_a_fork_leaves_the_decoder_as_it_was() -> None:
     decoder = StreamDecoder(("speech",), HOP, {"speech": RAW})
     decoder.push(np.array([[0], [1]], np.float32))

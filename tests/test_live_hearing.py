@@ -11,7 +11,7 @@ import pytest
 
 from earmark.card import DecodeOptions
 from earmark.detector import Detector
-from earmark.live.hearing import DELAY_S, STEP_S, Hearing, Told, _Lane
+from earmark.live.hearing import DELAY_S, GOES_ON_S, STEP_S, Hearing, Told, _Lane
 from earmark.model import Model, PosteriorStream
 from earmark.timeline import Segment
 
@@ -125,7 +125,7 @@ def test_long_durations_are_waited_for(model: Model, tone: Tone) -> None:
     options = {label: replace(o, min_duration=4.0) for label, o in model.decode.items()}
     options["music"] = model.decode["music"]
     hearing = Hearing(model, options)
-    assert hearing.delays["speech"] == pytest.approx(4.15)
+    assert hearing.delays["speech"] == pytest.approx(4.15 - GOES_ON_S)
     assert hearing.delays["music"] == DELAY_S
     told = hear(hearing, tone(20, 400, start=2, end=5) + tone(20, 400, start=8, end=14))
     assert events(told, "start") == [("start", "speech", pytest.approx(8.0, abs=0.05), None)]
@@ -138,8 +138,36 @@ def test_a_label_that_needs_long_does_not_hold_back_the_others(model: Model, ton
     told = [(heard, t) for heard, t in hear(Hearing(model, options), sound) if t.event in ("start", "end")]
     lates = {(t.event, t.label): heard - (t.start if t.end is None else t.end) for heard, t in told}
     assert max(late for (_, label), late in lates.items() if label == "music") <= DELAY_S + STEP_S + 0.15
-    assert lates["start", "speech"] == pytest.approx(4.2, abs=0.15)
+    assert lates["start", "speech"] == pytest.approx(4.2 - GOES_ON_S, abs=0.15)
     assert list(lates) == [("start", "music"), ("start", "speech"), ("end", "music"), ("end", "speech")]
+
+
+def test_what_still_sounds_is_told_before_it_is_long_enough(model: Model, tone: Tone) -> None:
+    options = replace(model.decode["speech"], min_duration=1.0, smooth=0.0)
+    hearing = Hearing(model, {**model.decode, "speech": options})
+    assert hearing.delays["speech"] == pytest.approx(1.1 - GOES_ON_S)
+    told = hear(hearing, tone(20, 400, start=2, end=2.93) + tone(20, 400, start=8, end=14))
+    first, second = (pytest.approx(at, abs=0.05) for at in (2, 8))
+    assert [each[:3] for each in events(told, "start", "end", "withdrawn", "segment")] == [
+        ("start", "speech", first),
+        ("withdrawn", "speech", first),
+        ("start", "speech", second),
+        ("end", "speech", second),
+        ("segment", "speech", second),
+    ]
+    lates = [heard - t.start for heard, t in told if t.event == "start"]
+    assert max(lates) <= hearing.delays["speech"] + STEP_S + 0.1 < 1.0 + STEP_S
+
+
+def test_an_end_that_is_told_inside_a_gap_is_taken_back(model: Model, tone: Tone) -> None:
+    options = replace(model.decode["speech"], min_gap=1.0, smooth=0.0)
+    hearing = Hearing(model, {**model.decode, "speech": options})
+    told = hear(hearing, tone(20, 400, start=2, end=5) + tone(20, 400, start=5.97, end=8))
+    start, end, again, last = events(told, "start", "end")
+    assert (start[0], end[0], again[0], last[0]) == ("start", "end", "start", "end")
+    assert end[3] == again[2] == pytest.approx(5.0, abs=0.05)
+    ((_, _, *segment),) = events(told, "segment")
+    assert segment == pytest.approx([2.0, 8.0], abs=0.05)
 
 
 def test_an_end_that_was_none_is_taken_back_by_a_start_at_the_same_moment() -> None:

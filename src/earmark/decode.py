@@ -146,11 +146,20 @@ class StreamDecoder:
         self._decide(max(self._decided, self._n_frames - self._delay), at_end=False)
         return self._certain()
 
-    def flush(self, duration: float | None = None) -> list[Segment]:
-        """Return the remaining segments; the signal ends at `duration` seconds, or with its last cell."""
+    def flush(self, duration: float | None = None, *, goes_on: float = 0.0) -> list[Segment]:
+        """Return the remaining segments.
+
+        Parameters
+        ----------
+        duration : float, optional
+            The signal ends there, seconds; by default with its last cell.
+        goes_on : float
+            It was cut there and goes on: what sounds at its end is dropped only if it would be shorter than
+            `min_duration` with so many seconds more.
+        """
         self._decide(self._n_frames, at_end=True)
         for row, track in enumerate(self._tracks.values()):
-            track.finish(self._edge(row, self._n_frames), duration)
+            track.finish(self._edge(row, self._n_frames), duration, goes_on)
         return self._certain()
 
     def fork(self) -> StreamDecoder:

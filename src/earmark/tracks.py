@@ -86,11 +86,12 @@ class Track:
         if end is not None and (frame - end.frame) * self._hop_s >= self._min_gap - _EPSILON_S:
             self._close(None)
 
-    def finish(self, end: Edge, duration: float | None) -> None:
-        """Know that the signal ends."""
+    def finish(self, end: Edge, duration: float | None, goes_on: float = 0.0) -> None:
+        """Know that the signal ends; a run that lasts until then counts as so many seconds longer."""
         if self._open is not None:
+            more = goes_on if self._open.end is None else 0.0
             self._open.end = self._open.end or end
-            self._close(duration)
+            self._close(duration, more)
 
     def frontier(self, decided: int) -> int:
         """Return the frame before which nothing can change."""
@@ -111,12 +112,13 @@ class Track:
         if self._open is not None:
             yield self._open
 
-    def _close(self, duration: float | None) -> None:
+    def _close(self, duration: float | None, more: float = 0.0) -> None:
         span, self._open = self._open, None
         assert span is not None
         assert span.end is not None
         # Nine digits: frame numbers times 0.02 are not to show as 0.060000000000000005.
         span.start_s, end_s = (round(edge.frame * self._hop_s, 9) for edge in (span.start, span.end))
         span.end_s = end_s if duration is None else min(end_s, duration)
-        if span.end_s > span.start_s and span.end_s - span.start_s >= self._min_duration - _EPSILON_S:
+        seconds = span.end_s - span.start_s
+        if seconds > 0 and seconds + more >= self._min_duration - _EPSILON_S:
             self.closed.append(span)

@@ -26,6 +26,7 @@ from earmark.errors import ConfigError
 from earmark.pool import Limits
 
 _SPREAD = 0.7  # of the logarithm of lengths
+_FOLDERS = 1000
 # An item in work: when it ends, a number that tells equal times apart, its hours, whether it fails.
 _Busy = tuple[float, int, Task, float, bool]
 
@@ -193,6 +194,20 @@ class _Silent:
             self._tell(f"{self._n:,} items done")
 
 
+def _list_of(n_items: int, folder: Path) -> Path:
+    """Write a table of recordings, which are there, as any would be that is listed, but hold nothing."""
+    source = folder / "items.csv"
+    for i in range(min(n_items, _FOLDERS)):
+        (folder / "archive" / f"{i:03d}").mkdir(parents=True)
+    with source.open("w", encoding="utf-8") as file:
+        file.write("source,station\n")
+        for i in range(n_items):
+            name = f"archive/{i % _FOLDERS:03d}/{i:09d}.mp3"
+            (folder / name).touch()
+            file.write(f"{name},{i % 7}\n")
+    return source
+
+
 def simulate(
     fleet: Fleet, folder: Path, model: str, seed: int, tell: Any
 ) -> tuple[list[Figure], dict[str, Any]]:
@@ -203,11 +218,7 @@ def simulate(
     EarmarkError
         What a batch raises.
     """
-    source = folder / "items.csv"
-    with source.open("w", encoding="utf-8") as file:
-        file.write("source,station\n")
-        for i in range(fleet.items):
-            file.write(f"archive/{i % 1000:03d}/{i:09d}.mp3,{i % 7}\n")
+    source = _list_of(fleet.items, folder)
     engine = StubEngine(fleet, seed)
     began, cpu = time.perf_counter(), time.process_time()
     begin_batch(str(source), folder / "out", model, {}, "json", None, Running(engine), _Silent(tell))
