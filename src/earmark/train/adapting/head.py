@@ -192,14 +192,16 @@ def _tail(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
 
 def _weights(graph: onnx.GraphProto, layer: onnx.NodeProto) -> FloatArray | None:
     """Return a layer's weights and, last, its biases, shape=(rows, C + 1); None if it looks around."""
-    values = [_constant(graph, name) for name in layer.input[1:] if name]
+    names = [name for name in layer.input[1:] if name]
+    values = [value for name in names if (value := _constant(graph, name)) is not None]
     settings = {attribute.name: helper.get_attribute_value(attribute) for attribute in layer.attribute}
-    if any(value is None for value in values) or settings.get("group", 1) != 1:
+    if len(values) < len(names) or settings.get("group", 1) != 1:
         return None
-    weights, biases = values[0], values[1] if len(values) > 1 else np.zeros(len(values[0]))
+    weights = values[0]
     if weights.ndim != 3 or weights.shape[2] != 1 or settings.get("strides", [1]) != [1]:
         return None
-    return np.column_stack([weights[:, :, 0], biases]).astype(np.float64)
+    biases = values[1] if len(values) > 1 else np.zeros(len(weights))
+    return np.column_stack([weights[:, :, 0].astype(np.float64), biases.astype(np.float64)])
 
 
 def _constant(graph: onnx.GraphProto, name: str) -> npt.NDArray[np.generic] | None:
