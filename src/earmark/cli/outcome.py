@@ -1,4 +1,4 @@
-"""What the benchmarks' commands show while they run and leave when they are done."""
+"""What commands that take long show while they run, and benchmarks leave when they are done."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def status(kept: str = "") -> Iterator[Callable[[str], None]]:
+def status(quiet: bool = False, color: bool = True, kept: str = "") -> Iterator[Callable[[str], None]]:
     """Show on a terminal what is being done; if it is interrupted, say what is `kept`."""
     from earmark.terminal import make_console
 
     try:
-        with make_console(sys.stderr).status("") as shown:
-            yield shown.update
+        if quiet:
+            yield lambda text: None
+        else:
+            with make_console(sys.stderr, color=color).status("") as shown:
+                yield shown.update
     except KeyboardInterrupt as err:
         if not kept:
             raise
