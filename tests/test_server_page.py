@@ -456,6 +456,43 @@ def test_a_phone_shows_it_without_scrolling_sideways(opened: Callable[..., Any],
     api.expect(page.locator("#picked-start")).to_have_value("0:30.000")
 
 
+def test_a_segment_is_added_with_a_finger(opened: Callable[..., Any], served: Served, edited: str) -> None:
+    page = opened(edited, has_touch=True, is_mobile=True)
+    page.set_viewport_size({"width": 390, "height": 844})
+    api.expect(page.locator("#picked")).to_contain_text("tap its lane where it starts, press In")
+    page.touchscreen.tap(*place(page, 2, 70))
+    page.locator("#edit-buttons").get_by_text("In", exact=True).tap()
+    api.expect(page.locator("#picked")).to_contain_text("go to its other end")
+    page.touchscreen.tap(*place(page, 0, 45))  # in a segment of another lane, too
+    page.touchscreen.tap(*place(page, 2, 90))
+    page.locator("#edit-buttons").get_by_text("Out", exact=True).tap()
+    page.locator("#picked").get_by_role("button", name="Add").tap()
+
+    def added() -> list[tuple[int, int]]:
+        return [
+            (round(start), round(end)) for start, end, label in served.segments(edited) if label == "noise"
+        ]
+
+    eventually(added, [(70, 90)])
+
+
+def test_another_recording_is_opened_while_a_segment_is_picked(
+    opened: Callable[..., Any], served: Served, edited: str
+) -> None:
+    other = served.ask("/api/recordings?name=other.wav", "POST", b"RIFF, but no sound in it at all")["id"]
+    page = opened(edited)
+    page.keyboard.press("n")
+    page.keyboard.press("Alt+ArrowRight")
+    eventually(lambda: 10.01 in [start for start, *_ in served.segments(edited)], True)
+    page.locator(f"#recordings [data-id='{other}'] .open").click()
+    api.expect(page.locator("#recording-name")).to_have_text("other.wav")
+    api.expect(page.locator("#timeline")).to_have_text("none yet")
+    page.locator(f"#recordings [data-id='{edited}'] .open").click()
+    api.expect(page.locator("#segment-count")).to_have_text("4 segments")
+    api.expect(page.locator("#picked-start")).to_have_count(0)
+    served.ask(f"/api/recordings/{other}", "DELETE")
+
+
 def test_the_page_is_small_and_brings_nothing_from_elsewhere() -> None:
     files = [file for file in PAGE.iterdir() if file.is_file()]
     assert sum(file.stat().st_size for file in files) <= 300_000
