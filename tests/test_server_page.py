@@ -382,8 +382,8 @@ def test_sliders_decode_at_once_and_what_is_kept_is_a_timeline(
 
 
 def test_learning_from_corrections_is_seen_after_a_reload(opened: Callable[..., Any], edited: str) -> None:
-    job = {"id": "0123456789ab", "kind": "fit", "model": "corrected-2", "state": "running", "progress": 0.0}
-    found = {"recordings": 2, "seconds": {"speech": 60.0, "music": 90.0}, "left_out": [], "ready": True}
+    job = {"id": "0123456789ab", "kind": "adapt", "model": "corrected-2", "state": "running", "progress": 0.0}
+    found = {"recordings": 1, "seconds": {"speech": 60.0, "jingle": 0.0}}
     wished: list[Any] = []
 
     def answer(route: Any) -> None:
@@ -395,22 +395,33 @@ def test_learning_from_corrections_is_seen_after_a_reload(opened: Callable[..., 
 
     page = opened(edited)
     page.context.route("**/api/corrections**", answer)
+    dialog = page.get_by_role("dialog")
     page.get_by_role("button", name="Corrections").click()
+    api.expect(dialog.locator("caption")).to_have_text("From 1 recording")
+    api.expect(dialog.locator("tbody tr")).to_have_text(["speech1 min 0 s", "jinglenone"])
+    api.expect(dialog).to_contain_text("Correct a second one")
     page.get_by_role("button", name="Improve the model").click()
-    api.expect(page.get_by_role("dialog")).to_contain_text("Learning “corrected-2”")
+    api.expect(dialog).to_contain_text("Learning “corrected-2”")
     assert wished == [{}]
     page.reload()
     page.get_by_role("button", name="Corrections").click()
-    api.expect(page.get_by_role("dialog")).to_contain_text("Learning “corrected-2”")
+    api.expect(dialog).to_contain_text("Learning “corrected-2”")
     api.expect(page.get_by_role("button", name="Improve the model")).to_be_disabled()
 
-    accuracy = {"value": 0.875, "low": 0.8, "high": 0.93}
-    job |= {"state": "done", "result": {"accuracy": accuracy, "classes": ["speech", "music"], "notes": []}}
-    page.reload()
-    page.get_by_role("button", name="Corrections").click()
-    api.expect(page.get_by_role("dialog")).to_contain_text(
-        "right in 88 % of cases (95 % interval: 80 % to 93 %)"
-    )
+    before, after = {"speech": 0.9, "music": 0.8}, {"speech": 0.925, "music": 0.79, "jingle": 0.6}
+    none: dict[str, float] = {}
+    for result, words in (
+        ({"made": True, "before": before, "after": after}, "better at speech, but worse at music"),
+        ({"made": True, "before": none, "after": none}, "Nothing could be measured"),
+        ({"made": False, "before": before, "after": before}, "Nothing was gained, and no model was made"),
+    ):
+        job |= {"state": "done", "result": {"left_out": 0, "notes": ["<b>"], **result}}
+        page.reload()
+        page.get_by_role("button", name="Corrections").click()
+        api.expect(dialog).to_contain_text(words)
+        api.expect(dialog.locator(".hint").last).to_have_text("<b>")
+        rows = ["speech90.092.5", "music80.079.0", "jingle–60.0"] if after is result["after"] else []
+        api.expect(dialog.locator(".learning tbody tr")).to_have_text(rows)
 
 
 def test_names_stay_text(opened: Callable[..., Any], served: Served) -> None:
