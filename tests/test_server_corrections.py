@@ -159,7 +159,7 @@ def test_the_files_are_written_without_being_asked_for(client: TestClient) -> No
 def test_without_the_extra_the_command_is_told(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, tiny_model_path: Path
 ) -> None:
-    monkeypatch.setattr(corrections, "can_train", lambda: False)
+    monkeypatch.setattr(corrections, "can_adapt", lambda: False)
     studio = client.app.state.studio  # type: ignore[attr-defined]
     for settings, place, model in (
         (studio.settings, folder_of(client) / TIMELINES, tiny_model_path),
@@ -185,14 +185,14 @@ def test_without_the_extra_the_command_is_told(
 def test_without_corrections_nothing_is_begun(
     tmp_path: Path, tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corrections, "can_train", lambda: True)
+    monkeypatch.setattr(corrections, "can_adapt", lambda: True)
     with running(settings_of(tmp_path / "store", tiny_model_path)) as client:
         answer = client.post("/api/corrections/adapt", json={})
         assert (answer.status_code, "nothing is corrected" in answer.json()["error"]) == (409, True)
 
 
 def test_models_without_a_name_are_numbered(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corrections, "can_train", lambda: True)
+    monkeypatch.setattr(corrections, "can_adapt", lambda: True)
     studio = client.app.state.studio  # type: ignore[attr-defined]
     monkeypatch.setattr(studio.jobs, "_claim", lambda kinds: None)  # nobody begins
     for number in ("", "-2", "-3"):
@@ -251,13 +251,8 @@ def learned(client: TestClient, name: str) -> dict[str, Any]:
     return dict(wait_for(ended, 120))
 
 
-def needs_the_extra() -> None:
-    for needed in ("torch", "sklearn", "onnxscript"):
-        pytest.importorskip(needed)
-
-
 def test_a_model_that_cannot_be_adapted_is_told(client: TestClient) -> None:
-    needs_the_extra()
+    pytest.importorskip("onnx")
     job = learned(client, "mine")
     assert (job["state"], "cannot be adapted" in job["error"]) == ("failed", True)
     assert client.post("/api/corrections/adapt", json={"name": "tiny"}).status_code == 409
@@ -265,7 +260,7 @@ def test_a_model_that_cannot_be_adapted_is_told(client: TestClient) -> None:
 
 @pytest.mark.skipif(DEFAULT_MODEL not in embedded_models(), reason=f"no model '{DEFAULT_MODEL}'")
 def test_a_model_of_corrections_marks_like_any_other(tmp_path: Path) -> None:
-    needs_the_extra()
+    pytest.importorskip("onnx")
     with running(settings_of(tmp_path / "store", Path(DEFAULT_MODEL))) as client:
         first = correct(client, mixed(tmp_path / "0.wav", 0))
         found = learned(client, "first")

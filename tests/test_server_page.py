@@ -412,14 +412,14 @@ def test_learning_from_corrections_is_seen_after_a_reload(opened: Callable[..., 
     none: dict[str, float] = {}
     for result, words in (
         ({"made": True, "before": before, "after": after}, "better at speech, but worse at music"),
-        ({"made": True, "before": none, "after": none}, "Nothing could be measured"),
+        ({"made": True, "before": none, "after": none}, "could not be measured"),
         ({"made": False, "before": before, "after": before}, "Nothing was gained, and no model was made"),
     ):
-        job |= {"state": "done", "result": {"left_out": 0, "notes": ["<b>"], **result}}
+        job |= {"state": "done", "result": {"left_out": 0, "notes": ["<b> is new"], **result}}
         page.reload()
         page.get_by_role("button", name="Corrections").click()
         api.expect(dialog).to_contain_text(words)
-        api.expect(dialog.locator(".hint").last).to_have_text("<b>")
+        api.expect(dialog.locator(".hint").last).to_have_text("<b> is new.")
         rows = ["speech90.092.5", "music80.079.0", "jingle–60.0"] if after is result["after"] else []
         api.expect(dialog.locator(".learning tbody tr")).to_have_text(rows)
 

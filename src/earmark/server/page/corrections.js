@@ -5,10 +5,9 @@ import { dialog } from "./dialogs.js";
 import { button, fill, h } from "./dom.js";
 import { count, length } from "./format.js";
 
-const INTRO = "Every timeline you correct is kept as an example, beside its sound. The model can learn from them: then it does better on recordings like yours.";
+const INTRO = "Every timeline you correct is kept as an example, beside its sound. The model can learn from them, to do better on recordings like yours.";
 const NONE = "Nothing is corrected yet. Open a recording, drag an edge, relabel a segment: it counts from the first change.";
 const ONE = "From one recording the model can learn, but nothing can be measured. Correct a second one, and you will be told what is gained.";
-const UNMEASURED = "Nothing could be measured: that takes a second recording.";
 const NOTHING = "Nothing was gained, and no model was made: on recordings it had not learned from, the model was best as it is. Correct more recordings, then try again.";
 /** A difference of F that is seen in the table. */
 const SEEN = 0.0005;
@@ -98,11 +97,11 @@ function learned({ model, result }) {
   const told = made ? `The model “${model}” is made. Choose it beside “Add files”, or mark a recording again with it.` : NOTHING;
   return [
     h("p", { text: told }),
-    made && !measured.length && h("p", { text: UNMEASURED }),
+    made && !measured.length && h("p", { text: "What is gained could not be measured." }),
     made && measured.length > 0 && h("p", { text: `On recordings it had not learned from it is ${gain(before, after)}.` }),
     made && measured.length > 0 && table("Right and complete: F in per cent", ["Label", "Before", "After"], measured),
     out > 0 && h("p.hint", { text: `${count(out, "recording")} could not be used.` }),
-    ...notes.map((note) => h("p.hint", { text: note })),
+    ...notes.map((note) => h("p.hint", { text: `${note[0].toUpperCase()}${note.slice(1)}.` })),
   ];
 }
 

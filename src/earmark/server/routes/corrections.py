@@ -14,7 +14,7 @@ from earmark.server.corrections import TIMELINES
 from earmark.server.jobs import ADAPT
 from earmark.server.problems import Refusal
 from earmark.server.routes.common import Body, TheStudio
-from earmark.server.routes.status import can_train
+from earmark.server.routes.status import can_adapt
 from earmark.server.studio import Studio
 
 router = APIRouter(prefix="/api/corrections", tags=["corrections"])
@@ -44,7 +44,7 @@ def adapt(studio: TheStudio, body: Wish | None = None) -> dict[str, Any]:
     empty if there is only one.
     """
     name = studio.models.new_name(None if body is None else body.name)
-    if not can_train():
+    if not can_adapt():
         why = "the server needs the extra 'train': pip install 'earmark[train]', or do it where that is"
         if not studio.settings.is_private:
             why += "; STORE is the server's folder"
