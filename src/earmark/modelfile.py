@@ -122,7 +122,7 @@ def open_model(name_or_path: str | Path, threads: int = 1, *, blocked: bool = Tr
     if threads < 1:
         raise ConfigError(f"threads {threads}: it must be 1 or more")
     origin = str(name_or_path)
-    session = _open_session(read_model(name_or_path), origin, threads, blocked)
+    session = open_session(read_model(name_or_path), origin, threads, blocked)
     card = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if card is None:
         raise ModelError(
@@ -132,8 +132,11 @@ def open_model(name_or_path: str | Path, threads: int = 1, *, blocked: bool = Tr
     return ModelFile(session, card, origin)
 
 
-def _open_session(data: bytes, origin: str, threads: int, blocked: bool) -> ort.InferenceSession:
-    """Open a session whose settings are its own: nothing process-wide is touched."""
+def open_session(data: bytes, origin: str, threads: int = 1, blocked: bool = True) -> ort.InferenceSession:
+    """Open a session whose settings are its own: nothing process-wide is touched.
+
+    Raises `ModelError` if the bytes are no model that can be run; `origin` names it.
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -28,7 +28,7 @@ FloatArray = npt.NDArray[np.float32]
 # margins, and holds 28 MB less.
 CORE_FRAMES = 6000
 # Digital silence up to this long may be a pause in speech.
-_PAUSE_S = 0.5
+PAUSE_S = 0.5
 # Networks may halve the frame rate twice; chunks start where both halvings do.
 _ALIGN_FRAMES = 4
 
@@ -73,7 +73,7 @@ class PosteriorStream:
     def __init__(self, model: Network, at: int = 0) -> None:
         self._model = model
         card = model.card
-        self._pause = round(_PAUSE_S / card.front_end.grid.hop_s)
+        self._pause = round(PAUSE_S / card.front_end.grid.hop_s)
         # Silence that reaches into the core from further away than a margin is no pause.
         self._margin = -(-max(card.context, self._pause) // _ALIGN_FRAMES) * _ALIGN_FRAMES
         # The floor itself is rounded on its way through float32.

@@ -25,6 +25,7 @@ COMMANDS = {
     "batch": "Mark any number of recordings: archives, object stores, clusters.",
     "listen": "Mark what is heard now: radio, microphones, pipes.",
     "serve": "Look, listen and correct in the browser. [dim]Needs the extra 'server'.[/dim]",
+    "adapt": "Make a detector better by corrected recordings. [dim]Needs the extra 'train'.[/dim]",
     "embed": "Turn recordings into embeddings, for classifiers of one's own.",
     "fit": "Learn to tell classes of your own apart. [dim]Needs the extra 'train'.[/dim]",
     "classify": "Tell which of your own classes recordings are of, or mark them along each.",

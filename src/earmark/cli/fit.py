@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -120,6 +118,7 @@ def fit(
     if report is not None and report.exists() and not report.is_dir():
         raise ConfigError(f"--report {report}: that is a file; give a folder")
     # Imported late: they bring in torch.
+    from earmark.cli.outcome import status
     from earmark.cli.places import make_folders
     from earmark.cores import usable_cores
     from earmark.embedjobs import EmbedSettings
@@ -143,7 +142,7 @@ def fit(
             architecture, training, width, folds, seed, processes, device, hop=hop, int8=int8
         )
         run, kept = partial(fit_network, data, network), "what was trained is"
-    with _status(quiet, not no_color) as tell:
+    with status(quiet, not no_color) as tell:
         try:
             fitted = run(tell=tell, warn=lambda text: print_warning(text, color=not no_color))
         except KeyboardInterrupt as err:
@@ -161,18 +160,6 @@ def _chosen(option: str, given: list[str] | None, known: tuple[str, ...]) -> tup
     if unknown:
         raise ConfigError(f"{option} {unknown[0]}: choose one of {', '.join(known)}")
     return tuple(name for name in known if name in (given or ()))
-
-
-@contextmanager
-def _status(quiet: bool, color: bool) -> Iterator[Callable[[str], None]]:
-    """Show on a terminal what is being done."""
-    from earmark.terminal import make_console
-
-    if quiet:
-        yield lambda text: None
-        return
-    with make_console(sys.stderr, color=color).status("") as shown:
-        yield shown.update
 
 
 def _write(folder: Path, report: Report) -> None:

@@ -1,4 +1,4 @@
-"""What the benchmarks' commands show while they run and leave when they are done."""
+"""What commands that take long show while they run, and benchmarks leave when they are done."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def status() -> Iterator[Callable[[str], None]]:
+def status(quiet: bool = False, color: bool = True) -> Iterator[Callable[[str], None]]:
     """Show on a terminal what is being done."""
     from earmark.terminal import make_console
 
-    with make_console(sys.stderr).status("") as shown:
+    if quiet:
+        yield lambda text: None
+        return
+    with make_console(sys.stderr, color=color).status("") as shown:
         yield shown.update
 
 
