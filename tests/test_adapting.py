@@ -21,7 +21,7 @@ from earmark.formats import write
 from earmark.model import Model
 from earmark.modelfile import open_session
 from earmark.timeline import Segment, Timeline
-from earmark.train.adapting import Marked, adapt, read_marked
+from earmark.train.adapting import Marked, adapt, gathering, read_marked
 from earmark.train.adapting.choice import choose, deal
 from earmark.train.adapting.examples import LabelExamples, targets
 from earmark.train.adapting.head import HeadedGraph
@@ -274,6 +274,21 @@ def test_one_recording_is_learned_but_not_measured(banded: Path, tmp_path: Path)
     adapted.write(tmp_path / "mine.onnx")
     found = detect(scene(9, [MIDDLE, HIGH]), RATE, model=tmp_path / "mine.onnx")
     assert found.durations()["speech"] > 1.5
+
+
+def test_what_is_learned_from_is_bounded_and_evenly_spaced(
+    banded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "_MOST_FRAMES", 100)
+    report = adapt(banded, recordings(tmp_path / "in", OTHER)).report
+    assert report.after["speech"] > 0.9
+    assert "there is much to learn from: one frame every 0.4 s was taken" in report.notes
+
+
+def test_a_label_that_is_nowhere_is_told_about(banded: Path, tmp_path: Path) -> None:
+    report = adapt(banded, recordings(tmp_path / "in", {HIGH: "music", MIDDLE: "music"})).report
+    assert "speech" not in report.before
+    assert any("'speech' is nowhere in these recordings" in note for note in report.notes)
 
 
 def test_unusable_recordings_are_listed_and_the_others_go_on(banded: Path, tmp_path: Path) -> None:

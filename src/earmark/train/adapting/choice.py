@@ -10,7 +10,6 @@ no part has a say in what it measures.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,7 +69,6 @@ def choose(
     threshold: float,
     *,
     new: bool,
-    tell: Callable[[], None] = lambda: None,
 ) -> Choice:
     """Fit a label, with the penalty that is best on groups left out.
 
@@ -83,15 +81,13 @@ def choose(
         Posterior from which a frame counts as having the label.
     new : bool
         Whether the model did not have it: then it is fitted, whatever it is worth.
-    tell : callable
-        Called after each fit on a part of the frames.
     """
     bar = np.log(threshold / (1 - threshold))
     examples = examples._replace(offset=examples.offset - bar)
     parts = np.unique(part).tolist()
     if len(parts) < 2 or (new and len(np.unique(examples.group[examples.marked])) < 2):
         return Choice(_fits(examples, (USUAL,), new)[1], USUAL)
-    trial = _Trial(examples, part, new, tell)
+    trial = _Trial(examples, part, new)
     best = trial.best({i: (i,) for i in parts})
     nested = len(parts) > 2
     before = after = Counts()
@@ -110,8 +106,8 @@ def choose(
 class _Trial:
     """Fits without some parts, each made once."""
 
-    def __init__(self, examples: LabelExamples, part: IntArray, new: bool, tell: Callable[[], None]) -> None:
-        self._examples, self._part, self._new, self._tell = examples, part, new, tell
+    def __init__(self, examples: LabelExamples, part: IntArray, new: bool) -> None:
+        self._examples, self._part, self._new = examples, part, new
         self._made: dict[tuple[int, ...], FloatArray] = {}
 
     def held(self, part: int) -> LabelExamples:
@@ -124,7 +120,6 @@ class _Trial:
         if key not in self._made:
             rest = self._examples.where(~np.isin(self._part, key))
             self._made[key] = _fits(rest, PENALTIES, self._new)
-            self._tell()
         return held.offset[:, None] + held.hidden @ self._made[key].T
 
     def best(self, without: dict[int, tuple[int, ...]]) -> int:

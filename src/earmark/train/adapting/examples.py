@@ -64,7 +64,7 @@ class LabelExamples(NamedTuple):
 
     def where(self, kept: BoolArray) -> LabelExamples:
         """Return some of them."""
-        return LabelExamples(*(each[kept] for each in self))
+        return LabelExamples(self.hidden[kept], self.offset[kept], self.marked[kept], self.group[kept])
 
 
 def targets(

@@ -111,10 +111,11 @@ def _from_csv(path: Path) -> tuple[list[Marked], list[str]]:
             marked.append(Marked(recording, read(timeline), row["group"] or str(recording)))
         except AnnotationError as err:
             problems.append(str(err))
-    paths = [one.path.resolve() for one in marked]
-    for one in paths:
-        if paths.count(one) > 1:
+    seen: set[Path] = set()
+    for one in (each.path.resolve() for each in marked):
+        if one in seen:
             raise ConfigError(f"'{path}' names '{one}' twice; keep one row")
+        seen.add(one)
     why = f"'{path}' names no recording and timeline that are there; paths are relative to '{path.parent}'"
     return _checked(marked, problems, why)
 
