@@ -382,8 +382,8 @@ def test_sliders_decode_at_once_and_what_is_kept_is_a_timeline(
 
 
 def test_learning_from_corrections_is_seen_after_a_reload(opened: Callable[..., Any], edited: str) -> None:
-    job = {"id": "0123456789ab", "kind": "fit", "model": "corrected-2", "state": "running", "progress": 0.0}
-    found = {"recordings": 2, "seconds": {"speech": 60.0, "music": 90.0}, "left_out": [], "ready": True}
+    job = {"id": "0123456789ab", "kind": "adapt", "model": "corrected-2", "state": "running", "progress": 0.0}
+    found = {"recordings": 1, "seconds": {"speech": 60.0, "jingle": 0.0}}
     wished: list[Any] = []
 
     def answer(route: Any) -> None:
@@ -395,22 +395,33 @@ def test_learning_from_corrections_is_seen_after_a_reload(opened: Callable[..., 
 
     page = opened(edited)
     page.context.route("**/api/corrections**", answer)
+    dialog = page.get_by_role("dialog")
     page.get_by_role("button", name="Corrections").click()
+    api.expect(dialog.locator("caption")).to_have_text("From 1 recording")
+    api.expect(dialog.locator("tbody tr")).to_have_text(["speech1 min 0 s", "jinglenone"])
+    api.expect(dialog).to_contain_text("Correct a second one")
     page.get_by_role("button", name="Improve the model").click()
-    api.expect(page.get_by_role("dialog")).to_contain_text("Learning “corrected-2”")
+    api.expect(dialog).to_contain_text("Learning “corrected-2”")
     assert wished == [{}]
     page.reload()
     page.get_by_role("button", name="Corrections").click()
-    api.expect(page.get_by_role("dialog")).to_contain_text("Learning “corrected-2”")
+    api.expect(dialog).to_contain_text("Learning “corrected-2”")
     api.expect(page.get_by_role("button", name="Improve the model")).to_be_disabled()
 
-    accuracy = {"value": 0.875, "low": 0.8, "high": 0.93}
-    job |= {"state": "done", "result": {"accuracy": accuracy, "classes": ["speech", "music"], "notes": []}}
-    page.reload()
-    page.get_by_role("button", name="Corrections").click()
-    api.expect(page.get_by_role("dialog")).to_contain_text(
-        "right in 88 % of cases (95 % interval: 80 % to 93 %)"
-    )
+    before, after = {"speech": 0.9, "music": 0.8}, {"speech": 0.925, "music": 0.79, "jingle": 0.6}
+    none: dict[str, float] = {}
+    for result, words in (
+        ({"made": True, "before": before, "after": after}, "better at speech, but worse at music"),
+        ({"made": True, "before": none, "after": none}, "could not be measured"),
+        ({"made": False, "before": before, "after": before}, "Nothing was gained, and no model was made"),
+    ):
+        job |= {"state": "done", "result": {"left_out": 0, "notes": ["<b> is new"], **result}}
+        page.reload()
+        page.get_by_role("button", name="Corrections").click()
+        api.expect(dialog).to_contain_text(words)
+        api.expect(dialog.locator(".hint").last).to_have_text("<b> is new.")
+        rows = ["speech90.092.5", "music80.079.0", "jingle–60.0"] if after is result["after"] else []
+        api.expect(dialog.locator(".learning tbody tr")).to_have_text(rows)
 
 
 def test_names_stay_text(opened: Callable[..., Any], served: Served) -> None:
@@ -454,6 +465,43 @@ def test_a_phone_shows_it_without_scrolling_sideways(opened: Callable[..., Any],
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     page.touchscreen.tap(*place(page, 0, 35))
     api.expect(page.locator("#picked-start")).to_have_value("0:30.000")
+
+
+def test_a_segment_is_added_with_a_finger(opened: Callable[..., Any], served: Served, edited: str) -> None:
+    page = opened(edited, has_touch=True, is_mobile=True)
+    page.set_viewport_size({"width": 390, "height": 844})
+    api.expect(page.locator("#picked")).to_contain_text("tap its lane where it starts, press In")
+    page.touchscreen.tap(*place(page, 2, 70))
+    page.locator("#edit-buttons").get_by_text("In", exact=True).tap()
+    api.expect(page.locator("#picked")).to_contain_text("go to its other end")
+    page.touchscreen.tap(*place(page, 0, 45))  # in a segment of another lane, too
+    page.touchscreen.tap(*place(page, 2, 90))
+    page.locator("#edit-buttons").get_by_text("Out", exact=True).tap()
+    page.locator("#picked").get_by_role("button", name="Add").tap()
+
+    def added() -> list[tuple[int, int]]:
+        return [
+            (round(start), round(end)) for start, end, label in served.segments(edited) if label == "noise"
+        ]
+
+    eventually(added, [(70, 90)])
+
+
+def test_another_recording_is_opened_while_a_segment_is_picked(
+    opened: Callable[..., Any], served: Served, edited: str
+) -> None:
+    other = served.ask("/api/recordings?name=other.wav", "POST", b"RIFF, but no sound in it at all")["id"]
+    page = opened(edited)
+    page.keyboard.press("n")
+    page.keyboard.press("Alt+ArrowRight")
+    eventually(lambda: 10.01 in [start for start, *_ in served.segments(edited)], True)
+    page.locator(f"#recordings [data-id='{other}'] .open").click()
+    api.expect(page.locator("#recording-name")).to_have_text("other.wav")
+    api.expect(page.locator("#timeline")).to_have_text("none yet")
+    page.locator(f"#recordings [data-id='{edited}'] .open").click()
+    api.expect(page.locator("#segment-count")).to_have_text("4 segments")
+    api.expect(page.locator("#picked-start")).to_have_count(0)
+    served.ask(f"/api/recordings/{other}", "DELETE")
 
 
 def test_the_page_is_small_and_brings_nothing_from_elsewhere() -> None:

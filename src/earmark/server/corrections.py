@@ -1,8 +1,11 @@
-"""What people corrected, as a labelled set that `earmark fit` reads: STORE/corrections/labels.csv.
+"""What people corrected, as files that models are made of elsewhere, too: STORE/corrections.
 
-Every timeline called ``edited`` counts, as a whole: what was left as it was counts as looked at.  It is cut
-where what sounds changes, and each region is of the class that says all of it: ``speech``, ``speech+music``,
-or ``neither`` where there is nothing.  A recording is a group, so that none is learned and tested at once; a
+Every timeline called ``edited`` counts, as a whole: what was left as it was counts as looked at.
+
+``timelines.csv`` names each recording and its timeline, a file beside it; `earmark adapt` reads it, as does
+the server when it adapts the model.  ``labels.csv`` is what `earmark fit` reads: each timeline is cut where
+what sounds changes, and each region is of the class that says all of it: ``speech``, ``speech+music``, or
+``neither`` where there is nothing.  A recording is a group, so that none is learned and tested at once; a
 class that only one recording has cannot be, and is left out until another has it.
 """
 
@@ -13,7 +16,7 @@ import io
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -22,17 +25,19 @@ from typing import Any
 
 from earmark.errors import EarmarkError
 from earmark.files import atomic_write
+from earmark.formats import dumps
 from earmark.server.database import Database
 from earmark.server.problems import Refusal
 from earmark.server.recordings import Recordings
 from earmark.server.timelines import EDITED, Timelines
 from earmark.timeline import Timeline
 
-FILE_NAME = "labels.csv"
+TIMELINES, LABELS = "timelines.csv", "labels.csv"
 NEITHER = "neither"
+_SUFFIX = ".json"
 # A classifier hears nothing in less, seconds.
 _SHORTEST_S = 1.0
-# Edits come in quick succession; the file is written so long after, seconds.
+# Edits come in quick succession; the files are written so long after, seconds.
 _PATIENCE_S = 2.0
 
 
@@ -45,8 +50,17 @@ class Region:
     end: float
 
 
+@dataclass(frozen=True)
+class Corrected:
+    """What is kept of a version of a corrected timeline, whose file is written: seconds by label, regions."""
+
+    version: int
+    seconds: dict[str, float]
+    regions: tuple[Region, ...]
+
+
 class Corrections:
-    """The labelled set of a server.
+    """The corrections of a server.
 
     Parameters
     ----------
@@ -54,21 +68,21 @@ class Corrections:
     recordings : Recordings
     timelines : Timelines
     folder : Path
-        Where the file lies.
+        Where the files lie, and nothing else.
     """
 
     def __init__(
         self, database: Database, recordings: Recordings, timelines: Timelines, folder: Path
     ) -> None:
         self._database, self._recordings, self._timelines = database, recordings, timelines
-        self.file = folder / FILE_NAME
+        self.folder = folder
         folder.mkdir(exist_ok=True)
-        self._regions: dict[str, tuple[int, list[Region]]] = {}
+        self._known: dict[str, Corrected] = {}
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
 
     def changed(self) -> None:
-        """Have the file written soon."""
+        """Have the files written soon."""
         with self._lock:
             if self._timer is None:
                 self._timer = threading.Timer(_PATIENCE_S, self._write_late)
@@ -76,61 +90,87 @@ class Corrections:
                 self._timer.start()
 
     def close(self) -> None:
-        """Write the file now, if that is still to be done."""
+        """Write the files now, if that is still to be done."""
         if self._timer is not None:
             self._timer.cancel()
             self._write_late()
 
     def write(self) -> dict[str, Any]:
-        """Write the file; return how many recordings it is of, seconds by class, and what is left out."""
+        """Write the files; return of how many recordings they are, and for how long each label is marked."""
         with self._lock:
             self._timer = None
-            rows: list[tuple[str, ...]] = []
-            seconds: dict[str, float] = defaultdict(float)
-            holders: dict[str, set[str]] = defaultdict(set)
-            for recording, source, region in self._all():
-                holders[region.label].add(recording)
-                seconds[region.label] += region.end - region.start
-                rows.append((source, region.label, recording, f"{region.start:.3f}", f"{region.end:.3f}"))
-            alone = sorted(label for label, of in holders.items() if len(of) < 2)
-            kept = [row for row in rows if row[1] not in alone]
-            text = io.StringIO()
-            csv.writer(text, lineterminator="\n").writerows(
-                [("path", "label", "group", "start", "end"), *kept]
+            sources = self._take_up()
+            known = {recording: self._known[recording] for recording in sources}
+            self._write_rows(
+                TIMELINES,
+                ("path", "timeline", "group"),
+                ((source, f"{recording}{_SUFFIX}", recording) for recording, source in sources.items()),
             )
-            with atomic_write(self.file) as file:
-                file.write(text.getvalue())
+            self._write_rows(
+                LABELS,
+                ("path", "label", "group", "start", "end"),
+                (
+                    (sources[recording], each.label, recording, f"{each.start:.3f}", f"{each.end:.3f}")
+                    for recording, each in _learnable(known)
+                ),
+            )
+            for file in self.folder.glob(f"*{_SUFFIX}"):
+                if file.stem not in known:
+                    file.unlink(missing_ok=True)
+            self._known = known
+        seconds: dict[str, float] = defaultdict(float)
+        for corrected in known.values():
+            for label, each in corrected.seconds.items():
+                seconds[label] += each
         return {
-            "recordings": len({row[2] for row in rows}),
-            "seconds": {label: round(each, 3) for label, each in sorted(seconds.items())},
-            "left_out": alone,
-            "ready": len(holders.keys() - set(alone)) >= 2,
+            "recordings": len(known),
+            "seconds": {label: round(each, 3) for label, each in seconds.items()},
         }
 
     def _write_late(self) -> None:
-        with suppress(EarmarkError):  # a full disk is told to who asks for the set
+        with suppress(EarmarkError, OSError):  # a full disk is told to who asks for them
             self.write()
 
-    def _all(self) -> Iterator[tuple[str, str, Region]]:
-        """Yield recording, path and region of all that was corrected and is still there."""
+    def _take_up(self) -> dict[str, str]:
+        """Write the timelines that have changed; return the way to each recording that is still there."""
         found = self._database.rows(
             "SELECT recordings.*, version FROM timelines JOIN recordings ON recordings.id = recording "
             "WHERE timelines.name = ? ORDER BY recordings.number",
             (EDITED,),
         )
-        self._regions = {row["id"]: self._regions.get(row["id"], (-1, [])) for row in found}
+        sources = {}
         for row in found:
-            try:
-                source = os.path.relpath(self._recordings.source(row), self.file.parent)
-            except Refusal:
-                continue
-            version, regions = self._regions[row["id"]]
-            if version != row["version"]:
-                kept = self._timelines.get(row["id"], EDITED)
-                regions = list(regions_of(kept.timeline))
-                self._regions[row["id"]] = (kept.version, regions)
-            for region in regions:
-                yield row["id"], source, region
+            recording, known = row["id"], self._known.get(row["id"])
+            with suppress(Refusal):  # it is gone by now
+                source = os.path.relpath(self._recordings.source(row), self.folder)
+                if known is None or known.version != row["version"]:
+                    self._known[recording] = self._take(recording, row["name"])
+                sources[recording] = source
+        return sources
+
+    def _take(self, recording: str, name: str) -> Corrected:
+        kept = self._timelines.get(recording, EDITED)
+        with atomic_write(self.folder / f"{recording}{_SUFFIX}") as file:
+            file.write(dumps(replace(kept.timeline, source=name), "json"))
+        return Corrected(kept.version, kept.timeline.durations(), tuple(regions_of(kept.timeline)))
+
+    def _write_rows(self, name: str, head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([head, *rows])
+        with atomic_write(self.folder / name) as file:
+            file.write(text.getvalue())
+
+
+def _learnable(known: dict[str, Corrected]) -> Iterator[tuple[str, Region]]:
+    """Yield recordings and regions whose class lies in two recordings or more."""
+    holders: dict[str, set[str]] = defaultdict(set)
+    for recording, corrected in known.items():
+        for region in corrected.regions:
+            holders[region.label].add(recording)
+    for recording, corrected in known.items():
+        for region in corrected.regions:
+            if len(holders[region.label]) > 1:
+                yield recording, region
 
 
 def regions_of(timeline: Timeline) -> Iterator[Region]:

@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 
 from earmark.errors import EarmarkError
 from earmark.pool import Limits, run_pool
-from earmark.server.tasks import Fit, Outcome, Progress, Task, make_work
+from earmark.server.tasks import Adapt, Outcome, Progress, Task, make_work
 
 # A worker without work is kept so long, seconds.
 _IDLE_S = 60.0
@@ -37,7 +37,7 @@ class Order:
         Set it to have the worker killed.
     """
 
-    task: Task | Fit
+    task: Task | Adapt
     progress: Progress = field(default=lambda seconds, total: None)
     result: Future[Outcome] = field(default_factory=Future)
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -128,11 +128,11 @@ class _Shift:
             self._order.result.set_exception(err)
 
     def _tasks(self) -> Iterator[Task]:
-        assert not isinstance(self._order.task, Fit)
+        assert not isinstance(self._order.task, Adapt)
         yield self._order.task
         while (order := self._take(_IDLE_S)) is not None:
             self._order = order
-            assert not isinstance(order.task, Fit)
+            assert not isinstance(order.task, Adapt)
             yield order.task
 
     def _progress(self, index: int, seconds: float, total: float | None) -> None:

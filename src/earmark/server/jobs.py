@@ -20,9 +20,9 @@ from earmark.server.crew import Cancelled, Order
 from earmark.server.database import Database
 from earmark.server.events import Hub
 from earmark.server.problems import Refusal, missing
-from earmark.server.tasks import Fit, Outcome, Task
+from earmark.server.tasks import Adapt, Outcome, Task
 
-FETCH, PICTURE, DETECT, FIT = "fetch", "picture", "detect", "fit"
+FETCH, PICTURE, DETECT, ADAPT = "fetch", "picture", "detect", "adapt"
 ACTIVE = ("queued", "running")
 # What is seen first comes first: a picture goes before so many older jobs, and no further, lest those starve.
 _AHEAD = 10
@@ -60,7 +60,7 @@ class Jobs:
         database: Database,
         hub: Hub,
         most: int,
-        task_of: Callable[[Any], Task | Fit],
+        task_of: Callable[[Any], Task | Adapt],
         settle: Callable[[Any, Any], dict[str, Any] | None],
         turned: Callable[[str], None],
         fault: Callable[[str], str],

@@ -16,20 +16,20 @@ from earmark.errors import EarmarkError
 from earmark.files import make_folder
 from earmark.lock import locked
 from earmark.pool import Limits
-from earmark.server.corrections import Corrections
+from earmark.server.adapting import Learner
+from earmark.server.corrections import TIMELINES, Corrections
 from earmark.server.crew import Crew, Errands
 from earmark.server.database import Database
 from earmark.server.events import Hub
 from earmark.server.fetch import LONGEST_S
-from earmark.server.fitting import Fitter
-from earmark.server.jobs import ACTIVE, DETECT, FETCH, FIT, PICTURE, Jobs
+from earmark.server.jobs import ACTIVE, ADAPT, DETECT, FETCH, PICTURE, Jobs
 from earmark.server.levels import Levels
 from earmark.server.models import NAME as MODEL_NAME
 from earmark.server.models import Models
 from earmark.server.problems import Refusal
 from earmark.server.recordings import FETCHED, UPLOADED, Recordings
 from earmark.server.settings import Settings
-from earmark.server.tasks import Draw, Fetch, Fit, Mark, Prepare, Task
+from earmark.server.tasks import Adapt, Draw, Fetch, Mark, Prepare, Task
 from earmark.server.timelines import DETECTED, EDITED, MODEL, Timelines
 from earmark.server.uploads import Uploads
 
@@ -91,7 +91,9 @@ class Studio:
             Crew(settings.workers, settings.limits, partial(self.jobs.take, (PICTURE, DETECT))),
             Crew(_N_FETCHES, _limits_of_fetching(settings.limits), partial(self.jobs.take, (FETCH,))),
         ]
-        self._fitter = Fitter(settings.limits, settings.workers, partial(self.jobs.take, (FIT,)), self._say)
+        self._learner = Learner(
+            settings.limits, settings.workers, partial(self.jobs.take, (ADAPT,)), self._say
+        )
         threading.Thread(target=self._warm_up, daemon=True).start()
 
     def close(self) -> None:
@@ -100,7 +102,7 @@ class Studio:
         self.jobs.close()
         for crew in self._crews:
             crew.close()
-        self._fitter.close()
+        self._learner.close()
         self.errands.close()
         self.corrections.close()
         self.database.close()
@@ -227,9 +229,10 @@ class Studio:
 
     # -- what jobs are, and what comes of them -----------------------------------------------------
 
-    def _task_of(self, row: Any) -> Task | Fit:
-        if row["kind"] == FIT:
-            return Fit(row["id"], self.corrections.file, self.models.path(row["model"]))
+    def _task_of(self, row: Any) -> Task | Adapt:
+        if row["kind"] == ADAPT:
+            model, timelines = self.models.opened_by(self.models.default), self.corrections.folder / TIMELINES
+            return Adapt(row["id"], model, timelines, self.models.path(row["model"]))
         recording = self.recordings.get(row["recording"])
         bounds = self.settings.bounds
         home, name = self.recordings.home(recording["id"]), recording["name"]
@@ -257,8 +260,8 @@ class Studio:
             version = self.timelines.put(recording, name, value, origin=MODEL, model=row["model"])
             self.told_timeline(recording, name, version, None, None)
             return {"timeline": name, "version": version}
-        elif row["kind"] == FIT:
-            return dict(value)
+        elif row["kind"] == ADAPT:
+            return {**value, "notes": [self.public(note) for note in value["notes"]]}
         return None
 
     def _begin(self, recording: str, model: str) -> None:
@@ -266,7 +269,7 @@ class Studio:
         self.jobs.add(PICTURE, recording, None, awaited=True)
         self.jobs.add(DETECT, recording, model, awaited=True)
 
-    def _say(self, task: Fit, stage: str) -> None:
+    def _say(self, task: Adapt, stage: str) -> None:
         self.jobs.say(task.job, stage)
 
     def _timeline_name(self, recording: str, model: str) -> str:

@@ -244,11 +244,12 @@ class Describe:
 
 
 @dataclass(frozen=True)
-class Fit:
-    """Make a model of labelled regions: no task for a worker, but for the `Fitter`."""
+class Adapt:
+    """Adapt a model to corrected timelines: no task for a worker, but for the `Learner`."""
 
     job: str
-    labels: Path
+    model: str
+    timelines: Path
     target: Path
 
 

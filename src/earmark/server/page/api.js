@@ -116,4 +116,4 @@ export const decode = (id, model, options, save) =>
 export const score = (id, reference, estimate) => read(at(id, `/score?${query({ reference, estimate })}`));
 
 export const corrections = () => read("/api/corrections");
-export const fit = (name) => read("/api/corrections/fit", { method: "POST", json: name ? { name } : {} });
+export const adapt = (name) => read("/api/corrections/adapt", { method: "POST", json: name ? { name } : {} });

@@ -28,6 +28,9 @@ export function h(tag, props = {}, ...children) {
   return element;
 }
 
+/** Whether fingers are what this page is used with: one of them moves the view, and draws nothing. */
+export const byFinger = () => matchMedia("(pointer: coarse)").matches;
+
 /** Return the element of the page with this id. */
 export const byId = (id) => document.getElementById(id);
 

@@ -55,7 +55,7 @@ export class Editor {
   draw(label, start, end) {
     if (!this.ready) return;
     if (end - start < SHORTEST_S) {
-      this.say("Select a span of time first: drag over the waveform, or press I and O.");
+      this.say("Select a span of time first: In where it starts, Out where it ends.");
       return;
     }
     const segment = { start: rounded(start), end: Math.min(rounded(end), this.marks.track.duration), label };

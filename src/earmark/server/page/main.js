@@ -94,8 +94,9 @@ async function takeUp() {
   }
 }
 
-/** A model made of corrections can be chosen from now on. */
-function learned({ model }) {
+/** A model that has learned from corrections can be chosen from now on. */
+function learned({ model, result }) {
+  if (!result.made) return;
   say(`The model ${model} has learned from your corrections.`);
   configure().catch(complain);
 }
@@ -104,7 +105,7 @@ function connect() {
   events.on("recording", (recording) => library.told(recording));
   events.on("job", (job) => {
     library.job(job);
-    if (job.kind === "fit" && job.state === "done") learned(job);
+    if (job.kind === "adapt" && job.state === "done") learned(job);
   });
   events.on("removed", ({ recording }) => library.forget(recording));
   events.on("timeline", (event) => work.timeline(event).catch(complain));

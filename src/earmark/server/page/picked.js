@@ -1,11 +1,13 @@
 /** The segment that is picked, or the span: its fields and what can be done with it. */
 
 import { asked } from "./dialogs.js";
-import { button, fill, h } from "./dom.js";
+import { button, byFinger, fill, h } from "./dom.js";
 import { clock, length, parseTime, percent } from "./format.js";
 import { say } from "./notices.js";
 
 const OTHER = "\n";
+const NONE = "Click a segment to pick it. Drag over an empty lane to add one.";
+const NONE_BY_FINGER = "Tap a segment to pick it. To add one: tap its lane where it starts, press In; tap where it ends, press Out; then Add.";
 
 /** Ask for a label that is not there yet; returns it or null. */
 export async function newLabel() {
@@ -32,7 +34,7 @@ export class Picked {
     const inside = this.box.contains(document.activeElement) ? document.activeElement.id : null;
     if (segment) this.#segment(segment);
     else if (range) this.#range(range);
-    else fill(this.box, h("p.empty", { text: "Click a segment to pick it. Drag over an empty lane to add one." }));
+    else fill(this.box, h("p.empty", { text: byFinger() ? NONE_BY_FINGER : NONE }));
     if (inside) this.box.querySelector(`#${inside}`)?.focus();
   }
 
@@ -103,10 +105,11 @@ export class Picked {
 
   #range(range) {
     const { editor, player, view, selection } = this;
+    const told = selection.waits ? "go to its other end, then In or Out" : length(range.end - range.start);
     const select = this.marks.shown && this.#labels(selection.lane, "picked-label", (label) => (selection.lane = label));
     fill(
       this.box,
-      h("div.line", {}, h("b.span", { text: `${clock(range.start, 2)} – ${clock(range.end, 2)}` }), h("span.facts", { text: length(range.end - range.start) })),
+      h("div.line", {}, h("b.span", { text: selection.waits ? clock(range.start, 2) : `${clock(range.start, 2)} – ${clock(range.end, 2)}` }), h("span.facts", { text: told })),
       h(
         "div.line",
         {},

@@ -44,6 +44,11 @@ export class Selection extends Emitter {
     return this.segment ?? this.range;
   }
 
+  /** Whether one end of a span is put down and the other is still to come. */
+  get waits() {
+    return this.range !== null && this.range.start === this.range.end;
+  }
+
   holds(segment) {
     return this.segment !== null && same(this.segment, segment);
   }

@@ -121,7 +121,7 @@ export class Stage {
     if (edge) action = "edge";
     else if (event.button === 1 || touch || place.kind === "ruler") action = "pan";
     else if (place.bar && place.label && !segment && !this.marks.preview) action = "draw";
-    this.#drag = { action, edge, segment, place, from: this.view.start, moved: false };
+    this.#drag = { action, edge, segment, place, touch, from: this.view.start, moved: false };
     this.box.setPointerCapture(event.pointerId);
     if (event.pointerType === "mouse") event.preventDefault();
     this.box.focus({ preventScroll: true });
@@ -191,14 +191,18 @@ export class Stage {
       this.editor.draw(drag.draft.label, drag.draft.start, drag.draft.end);
   }
 
-  #click({ segment, edge, place }) {
+  #click({ segment, edge, place, touch }) {
+    const { selection } = this;
     this.player.seek(place.time);
     const hit = segment ?? edge?.[0];
-    if (hit) this.selection.pick(hit);
-    else {
-      if (place.label) this.selection.lane = place.label;
-      this.selection.clear();
+    // Without a keyboard, a tap is the way to where a span ends.
+    if (hit && !(touch && selection.waits)) {
+      selection.pick(hit);
+      return;
     }
+    if (place.label && !hit) selection.lane = place.label;
+    if (selection.waits) selection.emit("change");
+    else selection.clear();
   }
 
   #cancel(event) {

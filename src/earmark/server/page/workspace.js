@@ -120,8 +120,9 @@ export class Workspace extends Emitter {
     this.recording = null;
     this.data = null;
     this.player.open(null, 0);
-    this.timelines.open(null);
+    // Before its timeline goes: what is picked must not outlive it.
     this.selection.reset();
+    this.timelines.open(null);
     this.compare.open(null, []);
     this.tune.open(null, null);
     this.curves.open(null, null, 0);

@@ -1,19 +1,20 @@
-"""What people corrected, and models made of it."""
+"""What people corrected, and models adapted to it."""
 
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
 from pydantic import Field
 
-from earmark.server.corrections import FILE_NAME
-from earmark.server.fitting import FUSION, HEADS
-from earmark.server.jobs import FIT
+from earmark.modelfile import DEFAULT_MODEL
+from earmark.server.corrections import TIMELINES
+from earmark.server.jobs import ADAPT
 from earmark.server.problems import Refusal
 from earmark.server.routes.common import Body, TheStudio
-from earmark.server.routes.status import can_train
+from earmark.server.routes.status import can_adapt
 from earmark.server.studio import Studio
 
 router = APIRouter(prefix="/api/corrections", tags=["corrections"])
@@ -27,30 +28,36 @@ class Wish(Body):
 
 @router.get("")
 def found(studio: TheStudio) -> dict[str, Any]:
-    """Return how many recordings were corrected, and the seconds of each class.
+    """Return how many recordings were corrected, and for how many seconds each label is marked in them.
 
-    `left_out` are classes that only one recording has; `ready` says whether a model can be made; `job` is the
-    newest that makes, or made, one.
+    `job` is the newest that learns, or has learned, from them.
     """
-    return {**studio.corrections.write(), "job": studio.jobs.newest(FIT)}
+    return {**studio.corrections.write(), "job": studio.jobs.newest(ADAPT)}
 
 
-@router.post("/fit", status_code=201)
-def fit(studio: TheStudio, body: Wish | None = None) -> dict[str, Any]:
-    """Make a model of the corrections; when the job is done, it is there under the name that `model` says."""
+@router.post("/adapt", status_code=201)
+def adapt(studio: TheStudio, body: Wish | None = None) -> dict[str, Any]:
+    """Adapt the server's model to the corrections.
+
+    When the job is done, its `result` says whether a model was `made`, which is there under the name that
+    `model` says, and the F of each label `before` and `after`, on recordings that were left out in learning:
+    empty if there is only one.
+    """
     name = studio.models.new_name(None if body is None else body.name)
-    if not can_train():
+    if not can_adapt():
         why = "the server needs the extra 'train': pip install 'earmark[train]', or do it where that is"
         if not studio.settings.is_private:
             why += "; STORE is the server's folder"
         raise Refusal(409, why, command=_command(studio, name))
-    if not studio.corrections.write()["ready"]:
-        raise Refusal(409, "correct more: two recordings each must have two classes or more")
-    return studio.jobs.add(FIT, None, name)
+    if not studio.corrections.write()["recordings"]:
+        raise Refusal(409, "nothing is corrected yet: correct a recording, then the model can learn from it")
+    return studio.jobs.add(ADAPT, None, name)
 
 
 def _command(studio: Studio, name: str) -> str:
-    """Return what makes a model of the corrections; only who sits at the machine is told where they lie."""
-    labels = studio.corrections.file if studio.settings.is_private else f"STORE/corrections/{FILE_NAME}"
-    heads = (option for head in HEADS for option in ("--head", head))
-    return shlex.join(["earmark", "fit", str(labels), "-o", f"{name}.onnx", "--fusion", FUSION, *heads])
+    """Return what adapts the model elsewhere; only who sits at the machine is told where things lie."""
+    folder, model = studio.corrections.folder, studio.models.opened_by(studio.models.default)
+    if not studio.settings.is_private:
+        folder, model = Path("STORE/corrections"), Path(model).name
+    given = [] if model == DEFAULT_MODEL else ["--model", model]
+    return shlex.join(["earmark", "adapt", str(folder / TIMELINES), "-o", f"{name}.onnx", *given])

@@ -20,7 +20,6 @@ router = APIRouter(prefix="/api", tags=["server"])
 
 # Whoever guesses tokens is told so late.
 _PENALTY_S = 0.5
-_NEEDED = ("torch", "sklearn", "onnx", "onnxscript")
 
 
 class Login(Body):
@@ -45,7 +44,7 @@ def status(studio: TheStudio) -> dict[str, Any]:
             "recordings": bounds.recordings,
         },
         "fetch": settings.allow_urls,
-        "train": can_train(),
+        "adapt": can_adapt(),
         "user": None,
     }
 
@@ -76,6 +75,6 @@ async def events(studio: TheStudio) -> StreamingResponse:
     return StreamingResponse(studio.hub.listen(), media_type="text/event-stream")
 
 
-def can_train() -> bool:
-    """Tell whether the extra `train` is installed."""
-    return all(find_spec(name) is not None for name in _NEEDED)
+def can_adapt() -> bool:
+    """Tell whether there is what adapting a model needs of the extra `train`."""
+    return find_spec("onnx") is not None

@@ -100,7 +100,8 @@ def choose(
         after += _counts(trial.logits((i,), held)[:, pick] >= 0, held.marked)
     penalties = PENALTIES[:best]
     change = _fits(examples, penalties, new)[-1]
-    return Choice(change, PENALTIES[best - 1] if best else None, before, after, nested)
+    # What stays as it was does as before, whatever would have been picked without a part.
+    return Choice(change, PENALTIES[best - 1] if best else None, before, after if best else before, nested)
 
 
 class _Trial:

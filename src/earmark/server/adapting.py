@@ -1,7 +1,7 @@
-"""A classifier made of the corrections: `earmark fit` in a process of its own, which a thread looks after.
+"""A model adapted to the corrections: `earmark adapt` in a process of its own, which a thread looks after.
 
-``python -m earmark.server.fitting LABELS.csv MODEL.onnx JOBS`` writes what it does to standard output, a line
-of JSON each, and ends with all of its own processes as soon as its standard input is closed.
+``python -m earmark.server.adapting MODEL TIMELINES.csv ADAPTED.onnx JOBS`` writes what it does to standard
+output, a line of JSON each, and ends with all of its own processes as soon as its standard input is closed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import IO, Any
@@ -23,23 +22,21 @@ from typing import IO, Any
 from earmark.errors import EarmarkError
 from earmark.pool import Limits, resident_mb
 from earmark.server.crew import Cancelled, Order, orders_of
-from earmark.server.tasks import Fit, Outcome
+from earmark.server.tasks import Adapt, Outcome
 
 _LOOK_S = 0.1
 _log = logging.getLogger("earmark.server")
-# What a model along a recording can be: these marks need scores of every window, and no minutes of training.
-HEADS, FUSION = ("svm", "lda"), "late"
 
 
-class Fitter:
-    """A thread that has models made, one after the other; close it after use.
+class Learner:
+    """A thread that has models adapted, one after the other; close it after use.
 
     Parameters
     ----------
     limits : Limits
-        Of each; that of memory is of the process that learns, not of those that embed for it.
+        Of each; that of memory is of the process that learns, not of those that listen for it.
     jobs : int
-        Recordings embedded at a time.
+        Recordings heard at a time.
     take : callable
         As in `Crew`.
     say : callable
@@ -51,7 +48,7 @@ class Fitter:
         limits: Limits,
         jobs: int,
         take: Callable[[float | None], Order | None],
-        say: Callable[[Fit, str], None],
+        say: Callable[[Adapt, str], None],
     ) -> None:
         self._limits, self._jobs, self._take, self._say = limits, jobs, take, say
         self._ends = threading.Event()
@@ -66,7 +63,7 @@ class Fitter:
     def _serve(self) -> None:
         for order in orders_of(self._take, self._ends):
             try:
-                assert isinstance(order.task, Fit)
+                assert isinstance(order.task, Adapt)
                 order.result.set_result(self._run(order, order.task))
             except Cancelled as err:
                 order.result.set_exception(err)
@@ -76,8 +73,9 @@ class Fitter:
                 _log.exception("a model cannot be made")
                 order.result.set_result(Outcome(error=str(err)))
 
-    def _run(self, order: Order, task: Fit) -> Outcome:
-        command = [sys.executable, "-m", __name__, str(task.labels), str(task.target), str(self._jobs)]
+    def _run(self, order: Order, task: Adapt) -> Outcome:
+        places = [task.model, str(task.timelines), str(task.target)]
+        command = [sys.executable, "-m", __name__, *places, str(self._jobs)]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         since, last = time.monotonic(), Outcome(error="it ended without a word; see the server's log")
         with subprocess.Popen(command, text=True, start_new_session=True, **pipes) as process:
@@ -131,8 +129,8 @@ def _end(process: subprocess.Popen[str]) -> None:
         process.kill()
 
 
-def main(labels: str, target: str, jobs: str) -> None:
-    """Make a model of labelled regions."""
+def main(model: str, timelines: str, target: str, jobs: str) -> None:
+    """Adapt a model to corrected timelines, and write it if anything is gained."""
     out = sys.stdout
     sys.stdout = sys.stderr  # nobody else's words come between
 
@@ -141,18 +139,18 @@ def main(labels: str, target: str, jobs: str) -> None:
         out.flush()
 
     threading.Thread(target=_end_with_input, daemon=True).start()
-    from earmark.embedjobs import EmbedSettings
-    from earmark.modelfile import DEFAULT_EMBEDDER
-    from earmark.train.fitting.run import FitSettings, fit_classifier
+    from earmark.train.adapting import adapt, read_marked
 
-    embedding = EmbedSettings(DEFAULT_EMBEDDER, None, None)
-    settings = FitSettings(embedding, HEADS, (FUSION,), jobs=int(jobs))
     try:
-        fitted = fit_classifier(labels, settings, tell=lambda text: write(stage=text))
-        fitted.write(Path(target))
-        report = fitted.report
-        facts = {"accuracy": asdict(report.accuracy), "classes": list(report.labels)}
-        write(result={**facts, "notes": list(report.notes)})
+        marked, problems = read_marked(timelines)
+        adapted = adapt(model, marked, jobs=int(jobs), tell=lambda text: write(stage=text))
+        report = adapted.report
+        made = report.changed or bool(report.new_labels)
+        if made:
+            adapted.write(Path(target))
+        facts = report.to_dict()
+        left_out = len(problems) + len(facts.pop("failed"))
+        write(result={"made": made, "left_out": left_out, **facts})
     except EarmarkError as err:
         write(error=str(err))
 
