@@ -104,10 +104,12 @@ def gather(
     sides = [targets(marked[i].timeline, labels, heard[i].frames, hop_s) for i in order]
     names = list(dict.fromkeys(marked[i].group for i in order))
     places = [names.index(marked[i].group) for i in order]
+    marks, counts = (np.concatenate(side) for side in zip(*sides, strict=True))
     examples = Examples(
         np.column_stack([hidden, np.ones(len(hidden))]).astype(np.float64),
         logits[:, [graph.card.labels.index(one) for one in labels if one in graph.card.labels]],
-        *(np.concatenate(side) for side in zip(*sides, strict=True)),
+        marks,
+        counts,
         np.repeat(places, [len(heard[i].frames) for i in order]),
     )
     return Gathered(
