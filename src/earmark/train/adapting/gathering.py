@@ -107,7 +107,8 @@ def gather(
     examples = Examples(
         np.column_stack([hidden, np.ones(len(hidden))]).astype(np.float64),
         logits[:, [graph.card.labels.index(one) for one in labels if one in graph.card.labels]],
-        *(np.concatenate(side) for side in zip(*sides, strict=True)),
+        np.concatenate([sought for sought, _ in sides]),
+        np.concatenate([certain for _, certain in sides]),
         np.repeat(places, [len(heard[i].frames) for i in order]),
     )
     return Gathered(
