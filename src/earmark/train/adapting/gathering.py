@@ -104,12 +104,11 @@ def gather(
     sides = [targets(marked[i].timeline, labels, heard[i].frames, hop_s) for i in order]
     names = list(dict.fromkeys(marked[i].group for i in order))
     places = [names.index(marked[i].group) for i in order]
-    marks, counts = (np.concatenate(side) for side in zip(*sides, strict=True))
     examples = Examples(
         np.column_stack([hidden, np.ones(len(hidden))]).astype(np.float64),
         logits[:, [graph.card.labels.index(one) for one in labels if one in graph.card.labels]],
-        marks,
-        counts,
+        np.concatenate([sought for sought, _ in sides]),
+        np.concatenate([certain for _, certain in sides]),
         np.repeat(places, [len(heard[i].frames) for i in order]),
     )
     return Gathered(
