@@ -58,10 +58,18 @@ class FeatureStore:
         Front end.
     signal : Signal
         How recordings become signals.
+    key : callable, optional
+        What an example's features are kept under; by default the names of its recordings.
     """
 
-    def __init__(self, cache: Path, extractor: Extractor, signal: Signal) -> None:
-        self.extractor, self.signal = extractor, signal
+    def __init__(
+        self,
+        cache: Path,
+        extractor: Extractor,
+        signal: Signal,
+        key: Callable[[Example], str] = lambda example: example.key,
+    ) -> None:
+        self.extractor, self.signal, self._key = extractor, signal, key
         # Patches are cut when they are read.
         shape = {k: v for k, v in asdict(extractor).items() if k not in ("patch_length", "patch_hop")}
         text = json.dumps([shape, asdict(signal)], sort_keys=True)
@@ -86,14 +94,14 @@ class FeatureStore:
     def add_readable(
         self, examples: Sequence[Example], jobs: int, report: Report = lambda done, total: None
     ) -> dict[str, str]:
-        """Do what `add` does; return what is wrong with the examples that have no features, by their keys."""
+        """Do what `add` does; return what is wrong with examples that have no features, by `Example.key`."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self.folder / "lock"):
             return self._add(examples, jobs, report)
 
     def _add(self, examples: Sequence[Example], jobs: int, report: Report) -> dict[str, str]:
         self._load()
-        wanted = [e for key, e in {e.key: e for e in examples}.items() if key not in self._rows]
+        wanted = [e for key, e in {self._key(e): e for e in examples}.items() if key not in self._rows]
         if not wanted:
             return {}
         start = sum(rows.n_frames for rows in self._rows.values())
@@ -109,7 +117,7 @@ class FeatureStore:
                     continue
                 frames.write(found.tobytes())
                 frames.flush()
-                log.write(json.dumps([example.key, start, len(found)]) + "\n")
+                log.write(json.dumps([self._key(example), start, len(found)]) + "\n")
                 log.flush()
                 start += len(found)
                 report(done, len(wanted))
@@ -134,7 +142,7 @@ class FeatureStore:
 
     def features(self, example: Example) -> FloatArray:
         """Return the features of an example, float16, shape=(F, T); they are read as they are used."""
-        start, n_frames = self._rows[example.key]
+        start, n_frames = self._rows[self._key(example)]
         return cast(FloatArray, self._frames[start : start + n_frames].T)
 
     def patches(self, example: Example) -> Patches:
