@@ -277,6 +277,20 @@ def test_recordings_are_classified_from_files(folder: Path, tmp_path: Path, tone
         assert seen == [(pytest.approx(2), pytest.approx(2))]
 
 
+def test_a_lower_rate_than_any_that_was_learned_is_told(tmp_path: Path, tone: Any) -> None:
+    backbone, model = write_backbone(tmp_path / "means.onnx"), tmp_path / "late.onnx"
+    write_classifier(model, backbone, "mean", tone_head(), replace(TONES, trained={"lowest_rate": RATE}))
+    said = []
+    for rate in (RATE // 2, RATE, 44_100):
+        write_audio(tmp_path / f"{rate}.wav", tone(2, 300, rate=rate), rate)
+        said.append(earmark.classify(tmp_path / f"{rate}.wav", model).warnings)
+    assert said[0] == (
+        "has 8000 Hz, and what was learned 16000 Hz at least: above 4000 Hz nothing is left to tell classes "
+        "by",
+    )
+    assert said[1:] == [(), ()]
+
+
 @pytest.mark.parametrize(
     ("samples", "message"),
     [

@@ -18,7 +18,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra 'train' is not installed")
 
-from earmark.errors import ConfigError  # noqa: E402
+from earmark.errors import ConfigError, EarmarkError  # noqa: E402
+from earmark.train.checkpoint import write_tensors  # noqa: E402
 from earmark.train.crops.answers import accuracy, song_scores, views  # noqa: E402
 from earmark.train.crops.config import CropConfig  # noqa: E402
 from earmark.train.crops.loop import train_on_crops  # noqa: E402
@@ -132,6 +133,21 @@ def test_what_was_killed_ends_as_if_it_had_not_been(tmp_path):
         assert torch.equal(value, resumed.net.state_dict()[name]), name
     for name, value in whole.best.items():
         assert torch.equal(value, resumed.best[name]), name
+
+
+def test_a_checkpoint_that_cannot_be_written_is_one_line_and_leaves_the_older_one(tmp_path):
+    resource = pytest.importorskip("resource", reason="this system has no limits on files")
+    path, older = tmp_path / "net.pt", {"weight": torch.ones(2)}
+    write_tensors(path, older)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(EarmarkError, match="cannot be written: File too large; free some space there"):
+            write_tensors(path, {"weight": torch.ones(100_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert torch.equal(torch.load(path, weights_only=True)["weight"], older["weight"])
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_the_best_weights_are_no_reference_to_the_last_ones():

@@ -15,7 +15,7 @@ from earmark.features import FrontEnd  # noqa: E402
 from earmark.sources import Source  # noqa: E402
 from earmark.train.bank import Bank, Entry  # noqa: E402
 from earmark.train.embedder.config import EmbedderConfig, EmbedderNetworkConfig, EmbedderTrainConfig  # noqa: E402
-from earmark.train.embedder.network import Answers, EmbedderTasks  # noqa: E402
+from earmark.train.embedder.network import Answers, Embedder, EmbedderTasks, Embeddings  # noqa: E402
 from earmark.train.embedder.objective import loss_of, pair_loss, recordings_found  # noqa: E402
 from earmark.train.embedder.run import train_embedder  # noqa: E402
 from earmark.train.embedder.windows import CONTENTS, UNKNOWN, WindowMaker, Windows  # noqa: E402
@@ -140,6 +140,22 @@ def test_a_recording_is_found_by_the_nearest_window():
     assert recordings_found(same, [batch]) == {"recordings_found": 50.0}
 
 
+def test_the_second_embedding_has_what_the_layers_before_the_last_hold():
+    torch.manual_seed(0)
+    outputs = Embeddings(Embedder(SMALL, 64).eval())
+    log_mel = torch.randn(3, 64, 40) - 60
+    with torch.no_grad():
+        own, more = outputs(log_mel)
+        first, last = outputs.embedder.layers(log_mel)
+    assert outputs.sizes == (own.shape[1], more.shape[1]) == (16, 24)
+    assert torch.equal(more[:, :16], own)
+    assert torch.equal(own, outputs.embedder(log_mel))
+    assert torch.equal(own, outputs.embedder.embed(last))
+    torch.testing.assert_close(more[:, 16:20], first.mean(dim=(2, 3)))
+    deviation = (first.var(dim=3, correction=0) + 1e-5).sqrt().mean(dim=2)
+    torch.testing.assert_close(more[:, 20:], deviation)
+
+
 def test_a_run_writes_a_model_that_embeds(tmp_path):
     rng = np.random.default_rng(0)
     rows = ["path,content,detail,vocals,seconds,fold,source,group,language,licence"]
@@ -165,6 +181,9 @@ def test_a_run_writes_a_model_that_embeds(tmp_path):
     values, times = embedder.embed(tmp_path / "0.wav")
     assert values.shape == (len(times), 16)
     assert (values >= 0).all()
+    more, _ = Runner(path, "24").embed(tmp_path / "0.wav")
+    assert more.shape == (len(times), 24)
+    np.testing.assert_array_equal(more[:, :16], values)
     assert {row["name"] for row in embedder.card.sources} == {"here"}
     assert embedder.card.sources[0]["licences"] == ["CC0-1.0"]
 

@@ -16,6 +16,7 @@ from test_embedding import RATE, write_means
 from earmark.audio_writer import write_audio
 from earmark.classifier import Classifier
 from earmark.cli.app import run
+from earmark.embedding import Embedder
 from earmark.errors import AudioError, ConfigError
 from earmark.train.excerpts import Excerpt
 from earmark.train.fitting.candidates import Candidate, Material, candidates, compare, learning_curve
@@ -324,6 +325,22 @@ def fit(data: Path, out: Path, backbone: str, *more: str) -> int:
     return run(["fit", str(data), "-o", str(out), "--backbone", backbone, "--jobs", "1", "--no-color", *more])
 
 
+def test_all_layers_of_the_embedder_are_learned_by_default(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def look(path: Path, settings: Any, **_: object) -> None:
+        seen.append((settings.embedding.model, settings.embedding.embedding))
+        raise ConfigError("enough")
+
+    monkeypatch.setattr("earmark.train.fitting.run.fit_classifier", look)
+    for more in ((), ("--embedding", "512"), ("--backbone", "vggish")):
+        assert run(["fit", str(data), "-o", str(tmp_path / "mine.onnx"), *more]) == 2
+    assert seen == [("embedder", "960"), ("embedder", "512"), ("vggish", None)]
+    assert Embedder("embedder", "960").dimension == 960
+
+
 @pytest.mark.usefixtures("few_batches")
 def test_fit_writes_a_model_that_classifies_and_a_report(
     data: Path, tmp_path: Path, backbone: str, capsys: pytest.CaptureFixture[str]
@@ -343,6 +360,7 @@ def test_fit_writes_a_model_that_classifies_and_a_report(
         assert model.classify(sound(label, 50), RATE).label == label
     assert model.card.trained["files"] == {"high": 6, "low": 6}
     assert model.card.metrics["accuracy"]["value"] == 1.0
+    assert model.card.trained["lowest_rate"] == RATE
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert report["confusion"] == [[6, 0], [0, 6]]
     assert len(report["candidates"]) == 4
@@ -421,6 +439,7 @@ def test_what_a_user_should_know_of_recordings_is_told_each_time(
         assert shown[3].endswith("1 of 13 recordings were read with warnings")
         assert "1 of 13 recordings have a lower sample rate than the backbone" in shown[4]
         assert "16000 Hz (the lowest: 8000)" in shown[4]
+    assert Classifier(tmp_path / "mine.onnx").card.trained["lowest_rate"] == 8000
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra 'train' is not installed")
 
+from earmark.audio import read_audio  # noqa: E402
 from earmark.audio_writer import write_audio  # noqa: E402
 from earmark.classifier import Classifier  # noqa: E402
 from earmark.cli.app import run  # noqa: E402
@@ -58,8 +60,6 @@ def test_a_network_is_fitted_and_classifies_as_it_was_tested(data, tmp_path):
     assert classifier.card.backbone == "ecapa-ccs-fsa"
     song = data / "slow" / "3.wav"
     extractor = SETTINGS.extractor
-    from earmark.audio import read_audio
-
     samples, _ = read_audio(str(song), sample_rate=RATE)
     windows = np.asarray(extractor.cut(extractor(samples)))
     assert len(windows) == 1
@@ -137,6 +137,31 @@ def test_a_network_in_whole_numbers_is_tested_as_it_is_written(data, tmp_path):
     answers = [[answer.scores for answer in one.report.answers] for one in (fitted, plain)]
     assert answers[0] != answers[1]
     np.testing.assert_allclose(*answers, atol=0.05)
+
+
+def test_features_are_those_of_the_file_that_has_the_name_now(data, tmp_path, monkeypatch):
+    learned = []
+
+    class Stop(Exception):
+        pass
+
+    def look(net, crops, *_, **__):
+        learned.append(next(crops.epoch(0))[0])
+        raise Stop
+
+    monkeypatch.setattr("earmark.train.fitting.network.train_on_crops", look)
+    (tmp_path / "elsewhere").mkdir()
+    shutil.copytree(data, tmp_path / "elsewhere" / "data")
+    for file in (tmp_path / "elsewhere" / "data").rglob("[0-9].wav"):
+        samples, rate = read_audio(file)
+        write_audio(file, 0.1 * samples[::-1], rate)
+    for folder in (tmp_path, tmp_path / "elsewhere", tmp_path):
+        monkeypatch.chdir(folder)
+        with pytest.raises(Stop):
+            fit_network("data", SETTINGS)
+    first, other, again = learned
+    assert not torch.allclose(first, other, atol=1.0)
+    assert torch.equal(first, again)
 
 
 def test_folds_that_cannot_be_are_refused_before_features_are_computed(data, tmp_path):

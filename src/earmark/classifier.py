@@ -7,7 +7,7 @@ A window of the signal has a score for every class, and so has the recording: th
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import BinaryIO
@@ -46,7 +46,7 @@ class Classified:
     n_windows : int
         What was heard.
     warnings : tuple of str
-        What went wrong while reading.
+        What went wrong while reading, and that the sample rate is lower than any that was learned.
     """
 
     label: str
@@ -147,7 +147,19 @@ class Classifier(ClassifierNet):
         with open_audio(source, sample_rate=self.sample_rate) as audio:
             signal, name = Signal(audio, self.sample_rate), f"'{audio.name}'"
             wanted = self._spread(crops, audio.duration, name)
-            return self._classified(signal, name, audio.duration, progress, audio.warnings, wanted)
+            remarks = self._of_rate(audio.native_rate)
+            found = self._classified(signal, name, audio.duration, progress, audio.warnings, wanted)
+        return replace(found, warnings=(*remarks, *found.warnings))
+
+    def _of_rate(self, rate: int) -> list[str]:
+        """Return what is to be said of a recording's sample rate: that nothing as dull was learned."""
+        learned = min(self.card.trained.get("lowest_rate", 0), self.sample_rate)
+        if rate >= learned:
+            return []
+        return [
+            f"has {rate} Hz, and what was learned {learned} Hz at least: above {rate // 2} Hz nothing is "
+            "left to tell classes by"
+        ]
 
     def _spread(self, crops: int | None, duration: float | None, name: str) -> IntArray | None:
         """Return which windows are heard, None for all."""

@@ -20,6 +20,8 @@ from earmark.releases import PUBLISHED
 
 DEFAULT_MODEL = "detector"
 DEFAULT_EMBEDDER = "embedder"
+# Of its embeddings, the one that classifiers learn.
+LEARNED_EMBEDDING = "960"
 _SUFFIX = ".onnx"
 # What models of a kind of card do, and the command for them.
 _USES = {

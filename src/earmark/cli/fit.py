@@ -31,7 +31,12 @@ def fit(
         ),
     ] = None,
     embedding: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which one, of a backbone that has several.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Which one, of a backbone that has several. [dim]\\[default: 960 of embedder, or the "
+            "first][/dim]",
+        ),
     ] = None,
     hop: Annotated[
         float | None,
@@ -122,7 +127,7 @@ def fit(
     from earmark.cli.places import make_folders
     from earmark.cores import usable_cores
     from earmark.embedjobs import EmbedSettings
-    from earmark.modelfile import DEFAULT_EMBEDDER
+    from earmark.modelfile import DEFAULT_EMBEDDER, LEARNED_EMBEDDING
     from earmark.terminal import print_warning
     from earmark.train.crops.config import CropConfig
     from earmark.train.fitting.netfile import FittedNetwork
@@ -133,7 +138,10 @@ def fit(
     make_folders({output.parent, *([] if report is None else [report])})
     run: Callable[..., FittedNetwork | Fitted]
     if architecture is None:
-        vectors = EmbedSettings(backbone or DEFAULT_EMBEDDER, embedding, hop)
+        backbone = backbone or DEFAULT_EMBEDDER
+        if backbone == DEFAULT_EMBEDDER:
+            embedding = embedding or LEARNED_EMBEDDING
+        vectors = EmbedSettings(backbone, embedding, hop)
         settings = FitSettings(vectors, heads, fusions, folds, seed, quick, jobs or usable_cores())
         run, kept = partial(fit_classifier, data, settings), "embeddings are"
     else:

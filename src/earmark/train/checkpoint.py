@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from earmark.errors import ConfigError
+from earmark.errors import ConfigError, EarmarkError
+from earmark.files import atomic_write
 
 
 class State:
@@ -23,17 +24,14 @@ class State:
         self.cpu_s = self.seconds = 0.0
 
     def save(self, path: Path, net: nn.Module, optimiser: torch.optim.Optimizer, training: str) -> None:
-        """Write a checkpoint; `training` says what it belongs to."""
+        """Write a checkpoint; `training` says what it belongs to.  Errors are those of `write_tensors`."""
         whole: dict[str, Any] = vars(self) | {
             "training": training,
             "net": net.state_dict(),
             "optimiser": optimiser.state_dict(),
             "rng": torch.get_rng_state(),
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".part")
-        torch.save(whole, temporary)
-        temporary.replace(path)
+        write_tensors(path, whole)
 
     def load(self, path: Path, net: nn.Module, optimiser: torch.optim.Optimizer, training: str) -> None:
         """Go on from a checkpoint of the same training.
@@ -51,6 +49,26 @@ class State:
         torch.set_rng_state(whole["rng"])
         for name in vars(self):
             setattr(self, name, whole[name])
+
+
+def write_tensors(path: Path, whole: dict[str, Any]) -> None:
+    """Write what `torch.load` reads, whole or not at all; an older file stays until then.
+
+    Raises
+    ------
+    EarmarkError
+        If it cannot be written.
+    """
+    try:
+        with atomic_write(path, binary=True) as file:
+            torch.save(whole, file)
+    except RuntimeError as err:  # torch's, of a disk that is full
+        fault = err.__context__
+        if not isinstance(fault, OSError):
+            raise
+        raise EarmarkError(
+            f"'{path}' cannot be written: {fault.strerror or fault}; free some space there or write elsewhere"
+        ) from fault
 
 
 def best_weights(path: Path) -> dict[str, Tensor]:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from earmark.errors import ConfigError
 from earmark.train.bank import Bank
 from earmark.train.batches import Batch, BatchSource, make_batch
+from earmark.train.checkpoint import write_tensors
 from earmark.train.config import DetectorConfig, ScheduleConfig
 from earmark.train.device import find_device, has_bfloat16
 from earmark.train.mixture import Mixer
@@ -159,20 +160,16 @@ def train_steps(
         torch.set_rng_state(state["rng"].cpu())
 
     def save() -> None:
-        temporary = checkpoint.with_suffix(".part")
-        torch.save(
-            {
-                "config": described,
-                "net": net.state_dict(),
-                "averaged": averaged.state_dict(),
-                "optimiser": optimiser.state_dict(),
-                "step": step,
-                "spent": spent,
-                "rng": torch.get_rng_state(),
-            },
-            temporary,
-        )
-        temporary.replace(checkpoint)
+        whole = {
+            "config": described,
+            "net": net.state_dict(),
+            "averaged": averaged.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "step": step,
+            "spent": spent,
+            "rng": torch.get_rng_state(),
+        }
+        write_tensors(checkpoint, whole)
 
     batches = BatchSource(make, step, workers)
     budget = 60 * t.max_minutes

@@ -36,7 +36,8 @@ class Embedder(nn.Module):
 
     def __init__(self, config: EmbedderNetworkConfig, n_mels: int) -> None:
         super().__init__()
-        first, *_ = widths = config.widths
+        first, *_ = self.widths = widths = config.widths
+        self.size = config.size
         self.stem = nn.Sequential(
             nn.Conv2d(1, first, 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(first), nn.ReLU()
         )
@@ -49,12 +50,47 @@ class Embedder(nn.Module):
         )
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # an overload forgotten
 
+    def layers(self, log_mel: Tensor) -> list[Tensor]:
+        """Return the maps of the stem and of each block, (B, C, R, T), of log-mel windows, (B, F, L)."""
+        maps = [self.stem(scaled(log_mel)[:, None])]
+        for block in self.blocks:
+            maps.append(block(maps[-1]))
+        return maps
+
     def forward(self, log_mel: Tensor) -> Tensor:
         """Take log-mel windows in dB, shape (B, F, L)."""
-        maps = self.blocks(self.stem(scaled(log_mel)[:, None]))
-        mean = maps.mean(3)
-        deviation = ((maps - mean[..., None]).square().mean(3) + 1e-5).sqrt()
-        return self.embedding(torch.cat([mean, deviation], 1).flatten(1))
+        return self.embed(self.layers(log_mel)[-1])
+
+    def embed(self, maps: Tensor) -> Tensor:
+        """Turn the maps of the last block into embeddings."""
+        embedding: Tensor = self.embedding(_moments(maps).flatten(1))
+        return embedding
+
+
+class Embeddings(nn.Module):
+    """An embedder as it is exported: (B, F, L) in dB to two embeddings.
+
+    The first is the embedder's own, (B, D).  The second, (B, E), also has what the layers before the last
+    block hold: mean and deviation along time of each map, averaged over its rows.  The last layers know what
+    they were trained to tell, the first ones what any sound is made of: K. Choi, G. Fazekas, M. Sandler,
+    K. Cho, "Transfer learning for music classification and regression tasks", ISMIR 2017.
+    """
+
+    def __init__(self, embedder: Embedder) -> None:
+        super().__init__()
+        self.embedder = embedder
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """D and E."""
+        *before, _ = self.embedder.widths
+        return self.embedder.size, self.embedder.size + 2 * sum(before)
+
+    def forward(self, log_mel: Tensor) -> tuple[Tensor, Tensor]:
+        """Take log-mel windows in dB, shape (B, F, L)."""
+        *before, last = self.embedder.layers(log_mel)
+        embedding = self.embedder.embed(last)
+        return embedding, torch.cat([embedding, *(_moments(maps).mean(2) for maps in before)], 1)
 
 
 class EmbedderTasks(nn.Module):
@@ -76,6 +112,13 @@ class EmbedderTasks(nn.Module):
         places = nn.functional.normalize(self.project(embedding), dim=1)
         recordings = _SHARPNESS * places @ nn.functional.normalize(self.recordings, dim=1).T
         return Answers(places, recordings, self.kinds(embedding), self.contents(embedding))
+
+
+def _moments(maps: Tensor) -> Tensor:
+    """Return mean and deviation along time, (B, 2 C, R), of maps (B, C, R, T)."""
+    mean = maps.mean(3)
+    deviation = ((maps - mean[..., None]).square().mean(3) + 1e-5).sqrt()
+    return torch.cat([mean, deviation], 1)
 
 
 class _Block(nn.Module):

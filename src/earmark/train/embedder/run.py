@@ -16,7 +16,7 @@ from earmark.features.detectormel import DetectorMel
 from earmark.features.registry import create_features
 from earmark.train.device import find_device
 from earmark.train.embedder.config import EmbedderConfig
-from earmark.train.embedder.network import EmbedderTasks
+from earmark.train.embedder.network import EmbedderTasks, Embeddings
 from earmark.train.embedder.objective import loss_of, recordings_found
 from earmark.train.embedder.windows import CONTENTS, WindowMaker, Windows
 from earmark.train.export import export_embeddings
@@ -80,13 +80,14 @@ def train_embedder(
         report=on_step,
     )
     embedder = net.cpu().eval().embedder
+    outputs = Embeddings(embedder)
     card = EmbeddingCard(
         name=config.name,
         version=config.version,
         description=f"Embeddings of windows of {extractor.window_length / extractor.sample_rate:.3g} s: "
         "alike are windows of one voice, instrument or noise.",
         features={"name": _FEATURES, "patch_length": t.window, "patch_hop": t.hop},
-        embeddings={str(config.network.size): config.network.size},
+        embeddings={str(size): size for size in outputs.sizes},
         licence="MIT",
         sources=attribution(sources, config.data),
         metrics={
@@ -104,7 +105,7 @@ def train_embedder(
         },
     )
     path = out / f"{config.name}.onnx"
-    export_embeddings(embedder, card, path, half=True)
+    export_embeddings(outputs, card, path, half=True)
     return path
 
 

@@ -59,10 +59,19 @@ class FeatureStore:
         Front end.
     signal : Signal
         How recordings become signals.
+    content : callable, optional
+        Names what an example's recordings hold: its features are kept by that.  By default they are kept by
+        the recordings' names, sizes and dates.
     """
 
-    def __init__(self, cache: Path, extractor: Extractor, signal: Signal) -> None:
-        self.extractor, self.signal = extractor, signal
+    def __init__(
+        self,
+        cache: Path,
+        extractor: Extractor,
+        signal: Signal,
+        content: Callable[[Example], str] | None = None,
+    ) -> None:
+        self.extractor, self.signal, self._content = extractor, signal, content
         # Patches are cut when they are read.
         shape = {k: v for k, v in asdict(extractor).items() if k not in ("patch_length", "patch_hop")}
         text = json.dumps([shape, asdict(signal)], sort_keys=True)
@@ -88,15 +97,16 @@ class FeatureStore:
     def add_readable(
         self, examples: Sequence[Example], jobs: int, report: Report = lambda done, total: None
     ) -> dict[str, str]:
-        """Do what `add` does; return what is wrong with the examples that have no features, by their keys."""
+        """Do what `add` does; return what is wrong with examples that have no features, by `Example.key`."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self.folder / "lock"):
             return self._add(examples, jobs, report)
 
     def _add(self, examples: Sequence[Example], jobs: int, report: Report) -> dict[str, str]:
         self._load()
-        stamps = {e.key: _stamp(e) for e in examples}
-        wanted = [e for key, e in {e.key: e for e in examples}.items() if not self._has(key, stamps[key])]
+        found = {self._key(e): e for e in examples}
+        stamps = {key: self._stamp(e) for key, e in found.items()}
+        wanted = [e for key, e in found.items() if not self._has(key, stamps[key])]
         if not wanted:
             return {}
         start = self._end
@@ -113,9 +123,9 @@ class FeatureStore:
                     continue
                 frames.write(found.tobytes())
                 frames.flush()
-                log.write(json.dumps([example.key, start, len(found)]) + "\n")
+                log.write(json.dumps([self._key(example), start, len(found)]) + "\n")
                 log.flush()
-                seen.write(json.dumps([example.key, stamps[example.key]]) + "\n")
+                seen.write(json.dumps([self._key(example), stamps[self._key(example)]]) + "\n")
                 seen.flush()
                 start += len(found)
                 report(done, len(wanted))
@@ -140,12 +150,18 @@ class FeatureStore:
 
     def features(self, example: Example) -> FloatArray:
         """Return the features of an example, float16, shape=(F, T); they are read as they are used."""
-        start, n_frames = self._rows[example.key]
+        start, n_frames = self._rows[self._key(example)]
         return cast(FloatArray, self._frames[start : start + n_frames].T)
 
     def patches(self, example: Example) -> Patches:
         """Return the patches of an example, as its front end cuts them."""
         return self.extractor.cut(self.features(example))
+
+    def _key(self, example: Example) -> str:
+        return self._content(example) if self._content is not None else example.key
+
+    def _stamp(self, example: Example) -> str:
+        return _stamp(example) if self._content is None else ""
 
     @property
     def _end(self) -> int:

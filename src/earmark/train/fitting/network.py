@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -76,9 +77,12 @@ def fit_network(
         notes.append(text)
         warn(text)
 
-    store = FeatureStore(cache_folder() / "features", settings.extractor, Signal())
-    digests = FileDigests(cache_folder() / "vectors")
-    examples = _readable(read_examples(data), store, digests, settings, tell)
+    # Features are kept by content: other files may have the same name, elsewhere or later.
+    digest = cache(FileDigests(cache_folder() / "vectors"))
+    store = FeatureStore(
+        cache_folder() / "features", settings.extractor, Signal(), lambda example: digest(example.path)
+    )
+    examples = _readable(read_examples(data), store, digest, settings, tell)
     for line in examples.skipped:
         warn(f"left out: {line}")
     if examples.skipped:
@@ -98,7 +102,7 @@ def fit_network(
     parts = [
         Example(item.excerpt.path, int(label)) for item, label in zip(examples.items, labels, strict=True)
     ]
-    content = [digests(item.excerpt.path) for item in examples.items]
+    content = [digest(item.excerpt.path) for item in examples.items]
     team = Team(find_device(settings.device))
 
     def crops_of(which: Sequence[int]) -> SongCrops:
@@ -183,14 +187,18 @@ def _compared(scores: FloatArray, whole: FloatArray, labels: IntArray) -> dict[s
 
 
 def _readable(
-    examples: Examples, store: FeatureStore, digests: FileDigests, settings: NetworkSettings, tell: Tell
+    examples: Examples,
+    store: FeatureStore,
+    digest: Callable[[str], str],
+    settings: NetworkSettings,
+    tell: Tell,
 ) -> Examples:
     """Check the recordings, and compute the features of those that have none; leave out what cannot be."""
     tell("reading files")
     regions = [item.excerpt for item in examples.items if str(item.excerpt) != item.excerpt.path]
     if regions:
         raise ConfigError(f"'{regions[0]}' is a region; networks learn whole files: cut it out, or drop it")
-    examples = distinct(examples, digests)
+    examples = distinct(examples, digest)
     check_classes(examples)
     # Folds that cannot be are refused before the work.
     deal_examples(examples, settings.folds, settings.seed, lambda text: None)

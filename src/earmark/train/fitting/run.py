@@ -101,6 +101,7 @@ class Fitted:
             trained={
                 "files": {one.label: one.n_files for one in report.classes},
                 "groups": {one.label: one.n_groups for one in report.classes},
+                "lowest_rate": report.settings["lowest_rate"],
                 "seed": self._settings.seed,
                 "earmark": __version__,
             },
@@ -178,6 +179,9 @@ def fit_classifier(
         "window_s": embedder.window_s,
         "hop_s": embedder.hop_s,
         "windows": sum(len(one) for one in material.vectors),
+        "lowest_rate": min(
+            store.remarks(item.excerpt).rate or embedder.sample_rate for item in examples.items
+        ),
         "folds": material.n_folds,
         "grouped": examples.grouped,
         "seed": settings.seed,
