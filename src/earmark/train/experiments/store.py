@@ -104,9 +104,9 @@ class FeatureStore:
 
     def _add(self, examples: Sequence[Example], jobs: int, report: Report) -> dict[str, str]:
         self._load()
-        found = {self._key(e): e for e in examples}
-        stamps = {key: self._stamp(e) for key, e in found.items()}
-        wanted = [e for key, e in found.items() if not self._has(key, stamps[key])]
+        by_key = {self._key(e): e for e in examples}
+        stamps = {key: self._stamp(e) for key, e in by_key.items()}
+        wanted = [e for key, e in by_key.items() if not self._has(key, stamps[key])]
         if not wanted:
             return {}
         start = self._end
