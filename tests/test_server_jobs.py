@@ -17,7 +17,7 @@ from earmark.server import crew
 from earmark.server.crew import Cancelled, Crew, Order
 from earmark.server.database import Database
 from earmark.server.events import Hub
-from earmark.server.jobs import DETECT, FIT, PICTURE, Jobs
+from earmark.server.jobs import ADAPT, DETECT, PICTURE, Jobs
 from earmark.server.problems import Refusal
 from earmark.server.studio import Studio
 from earmark.server.tasks import Outcome, Prepare, Redecode, Task
@@ -40,7 +40,7 @@ class Desk:
 
 def test_what_is_seen_first_is_done_first(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    kinds = (DETECT, PICTURE, FIT, DETECT, PICTURE)
+    kinds = (DETECT, PICTURE, ADAPT, DETECT, PICTURE)
     ids = [desk.jobs.add(kind, "r", str(i))["id"] for i, kind in enumerate(kinds)]
     orders = []
     while desk.jobs.take((DETECT, PICTURE), 0) is not None:
@@ -222,7 +222,7 @@ def test_what_is_no_job_is_done_when_there_is_none(tmp_path: Path) -> None:
     desk.jobs.add(DETECT, "r", None)
     loose: list[Task] = [Prepare("a"), Prepare("b")]
     desk.jobs.loose(DETECT, list(loose))
-    assert desk.jobs.take((FIT,), 0) is None
+    assert desk.jobs.take((ADAPT,), 0) is None
     orders = [desk.jobs.take((DETECT,), 0) for _ in range(4)]
     assert orders[3] is None
     assert [order.task for order in orders[:3] if order is not None] == [
