@@ -492,7 +492,9 @@ def test_another_recording_is_opened_while_a_segment_is_picked(
 ) -> None:
     other = served.ask("/api/recordings?name=other.wav", "POST", b"RIFF, but no sound in it at all")["id"]
     page = opened(edited)
+    api.expect(page.locator("#segment-count")).to_have_text("4 segments")
     page.keyboard.press("n")
+    api.expect(page.locator("#picked-start")).to_have_count(1)
     page.keyboard.press("Alt+ArrowRight")
     eventually(lambda: 10.01 in [start for start, *_ in served.segments(edited)], True)
     page.locator(f"#recordings [data-id='{other}'] .open").click()
