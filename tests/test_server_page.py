@@ -487,6 +487,30 @@ def test_a_segment_is_added_with_a_finger(opened: Callable[..., Any], served: Se
     eventually(added, [(70, 90)])
 
 
+def test_an_answer_that_comes_late_is_no_newer_than_the_news(
+    opened: Callable[..., Any], served: Served
+) -> None:
+    page = opened()
+    made: list[str] = []
+
+    def late(route: Any) -> None:
+        answer = route.fetch()
+        told = answer.json()
+        made.append((told.get("recording") or told)["id"])
+        eventually(lambda: served.ask(f"/api/recordings/{made[0]}")["state"], "done")
+        page.wait_for_selector(f"#recordings [data-id='{made[0]}'] .shares")
+        route.fulfill(response=answer)
+
+    page.route("**/api/uploads/*/done*", late)
+    with page.expect_file_chooser() as choosing:
+        page.get_by_role("button", name="Add files").first.click()
+    with page.expect_response("**/api/uploads/*/done*"):
+        choosing.value.set_files(PROGRAMME)
+    page.wait_for_timeout(500)
+    api.expect(page.locator(f"#recordings [data-id='{made[0]}'] .shares")).to_be_visible()
+    served.ask(f"/api/recordings/{made[0]}", "DELETE")
+
+
 def test_another_recording_is_opened_while_a_segment_is_picked(
     opened: Callable[..., Any], served: Served, edited: str
 ) -> None:

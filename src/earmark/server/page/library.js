@@ -33,7 +33,7 @@ export class Library extends Emitter {
     elements.model.addEventListener("change", () => localStorage.setItem("model", elements.model.value));
     this.uploads.on("change", () => this.#showUploads());
     this.uploads.on("recording", (recording) => {
-      this.told(recording);
+      this.answered(recording);
       say(`${recording.name} has arrived.`);
       if (!this.current || this.recordings.size === 1) this.emit("open", recording.id);
     });
@@ -76,6 +76,11 @@ export class Library extends Emitter {
       : this.recordings.set(recording.id, known);
     this.#show(isNew ? null : recording.id);
     this.emit("change", known);
+  }
+
+  /** Take in the answer to a request; news that came before it are newer. */
+  answered(recording) {
+    if (!this.recordings.has(recording.id)) this.told(recording);
   }
 
   /** Take in how far a job is. */
@@ -127,7 +132,7 @@ export class Library extends Emitter {
     try {
       const answer = await request();
       const recording = answer.recording?.id ? answer.recording : answer;
-      this.told(recording);
+      this.answered(recording);
       if (!this.current) this.emit("open", recording.id);
     } catch (error) {
       complain(error);
