@@ -167,7 +167,7 @@ def test_chunks_do_not_depend_on_how_the_frames_arrive(
 
 def test_too_little_margin_would_show(strided_model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(posteriorstream, "CORE_FRAMES", 60)
-    monkeypatch.setattr(posteriorstream, "PAUSE_S", 0.0)
+    monkeypatch.setattr(posteriorstream, "_PAUSE_S", 0.0)
     model = Model.load(strided_model_path)
     model.card = replace(model.card, context=4)
     mel = random_mel(400)

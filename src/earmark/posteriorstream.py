@@ -28,9 +28,25 @@ FloatArray = npt.NDArray[np.float32]
 # margins, and holds 28 MB less.
 CORE_FRAMES = 6000
 # Digital silence up to this long may be a pause in speech.
-PAUSE_S = 0.5
+_PAUSE_S = 0.5
 # Networks may halve the frame rate twice; chunks start where both halvings do.
 _ALIGN_FRAMES = 4
+
+
+def margin_of(card: ModelCard) -> int:
+    """Return how many frames on each side of a chunk the network is to see, too."""
+    # Silence that reaches into the core from further away than a margin is no pause.
+    return -(-max(card.context, _pause_of(card)) // _ALIGN_FRAMES) * _ALIGN_FRAMES
+
+
+def sounding(card: ModelCard, log_mel: FloatArray) -> npt.NDArray[np.bool_]:
+    """Return which frames, shape=(n_mels, n), are not digital silence, or are a pause in what sounds."""
+    # The floor itself is rounded on its way through float32.
+    return fill_gaps(log_mel.max(axis=0) > card.front_end.floor_db + 0.01, _pause_of(card))
+
+
+def _pause_of(card: ModelCard) -> int:
+    return round(_PAUSE_S / card.front_end.grid.hop_s)
 
 
 class Network(Protocol):
@@ -73,11 +89,7 @@ class PosteriorStream:
     def __init__(self, model: Network, at: int = 0) -> None:
         self._model = model
         card = model.card
-        self._pause = round(PAUSE_S / card.front_end.grid.hop_s)
-        # Silence that reaches into the core from further away than a margin is no pause.
-        self._margin = -(-max(card.context, self._pause) // _ALIGN_FRAMES) * _ALIGN_FRAMES
-        # The floor itself is rounded on its way through float32.
-        self._silence_db = card.front_end.floor_db + 0.01
+        self._margin = margin_of(card)
         self._mel = np.empty((card.front_end.n_mels, 0), np.float32)
         self.at, self.needs = at, max(0, at - self._margin)
         self._first = self.needs  # frame of the signal that self._mel starts with
@@ -155,10 +167,10 @@ class PosteriorStream:
             ratio = np.empty(0, np.float32) if model.tells_ratio else None
             return Posteriors(np.empty((0, len(model.labels)), np.float32), ratio, model.labels, hop_s)
         core = slice(self._done - self._first, end - self._first)
-        values, ratio = model.run(self._mel[:, : seen - self._first])
+        mel = self._mel[:, : seen - self._first]
+        values, ratio = model.run(mel)
         values = values[core]
-        sounding = self._mel[:, : seen - self._first].max(axis=0) > self._silence_db
-        values[~fill_gaps(sounding, self._pause)[core]] = 0
+        values[~sounding(model.card, mel)[core]] = 0
         return Posteriors(values, None if ratio is None else ratio[core], model.labels, hop_s)
 
     def _forget(self, end: int) -> None:

@@ -11,21 +11,17 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from earmark.activity import fill_gaps
 from earmark.audio import open_audio
 from earmark.card import ModelCard
 from earmark.jobs import fault_of, run_each
 from earmark.modelfile import open_session
 from earmark.pool import Progress, Work
-from earmark.posteriorstream import CORE_FRAMES, PAUSE_S
+from earmark.posteriorstream import CORE_FRAMES, margin_of, sounding
 from earmark.samples import Signal
 from earmark.train.adapting.head import activations
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.intp]
-
-# Steps of networks are of 1, 2 or 4 frames; chunks and margins are whole numbers of any.
-_ALIGN_FRAMES = 4
 
 
 @dataclass(frozen=True)
@@ -87,12 +83,14 @@ def hear_all(
     done : callable
         Told how many have been heard.
     """
-
+    make_work = partial(_make_work, listener)
     if jobs == 1:
-        work = _make_work(listener)
+        work = make_work()
         results = ((place, work(path, _ignore)) for place, path in enumerate(paths))
     else:
-        results = run_each(paths, _make_work(listener), partial(_make_work, listener), _failed, jobs, _ignore)
+        results = run_each(
+            paths, lambda path, told: make_work()(path, told), make_work, _failed, jobs, _ignore
+        )
     with closing(results):
         for n, result in enumerate(results, start=1):
             done(n)
@@ -127,16 +125,14 @@ def _parts(
 ) -> Iterator[tuple[FloatArray, IntArray]]:
     """Yield activations and frames, cut and with the margins that `PosteriorStream` has."""
     card = listener.card
-    pause = round(PAUSE_S / card.front_end.grid.hop_s)
-    margin = -(-max(card.context, pause) // _ALIGN_FRAMES) * _ALIGN_FRAMES
+    margin = margin_of(card)
     mel = np.empty((card.front_end.n_mels, 0), np.float32)
     first = at = 0  # frames that `mel` begins with, and to go on with
 
     def part(end: int) -> tuple[FloatArray, IntArray]:
         seen = mel[:, : end + margin - first]
         frames = np.arange(-(-at // listener.spacing) * listener.spacing, end, listener.spacing)
-        sounding = fill_gaps(seen.max(axis=0) > card.front_end.floor_db + 0.01, pause)
-        frames = frames[sounding[frames - first]]
+        frames = frames[sounding(card, seen)[frames - first]]
         if not len(frames):  # also where there is nothing at all
             return np.empty((0, listener.n_channels), np.float32), frames
         return activations(session, seen)[(frames - first) // listener.n_turns], frames
