@@ -21,7 +21,7 @@ from earmark.cli.app import run  # noqa: E402
 from earmark.datasets import DATASETS  # noqa: E402
 from earmark.errors import AudioError, ConfigError  # noqa: E402
 from earmark.features.registry import create_features  # noqa: E402
-from earmark.metrics import Counts  # noqa: E402
+from earmark.metrics import Counts, count_answers  # noqa: E402
 from earmark.timeline import Segment, Timeline  # noqa: E402
 from earmark.train.experiments import Workplace, read_experiment, run_experiment  # noqa: E402
 from earmark.train.studies import transfer as transfer_module  # noqa: E402
@@ -32,7 +32,6 @@ from earmark.train.studies.separability import measure_separability  # noqa: E40
 from earmark.train.studies.skewness import skewness, skewness_vectors  # noqa: E402
 from earmark.train.studies.trained import load_trained  # noqa: E402
 from earmark.train.studies.transfer import (  # noqa: E402
-    count_answers,
     majority,
     median_filtered,
     percentages,

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
+BoolArray = npt.NDArray[np.bool_]
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -106,3 +111,9 @@ class Counts:
 
 def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
+
+
+def count_answers(answers: BoolArray, truth: BoolArray) -> Counts:
+    """Count answers of a detector, shape=(n,), by what was there."""
+    pairs = ((answers, truth), (answers, ~truth), (~answers, truth), (~answers, ~truth))
+    return Counts(*(int(np.count_nonzero(a & b)) for a, b in pairs))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from earmark.metrics import Counts
+from earmark.metrics import Counts, count_answers
 from earmark.train.adapting.examples import LabelExamples
 from earmark.train.adapting.regression import fit_changes, log_loss
 
@@ -96,8 +96,8 @@ def choose(
         if nested:
             pick = trial.best({j: (i, j) for j in parts if j != i})
         held = trial.held(i)
-        before += _counts(held.offset >= 0, held.marked)
-        after += _counts(trial.logits((i,), held)[:, pick] >= 0, held.marked)
+        before += count_answers(held.offset >= 0, held.marked)
+        after += count_answers(trial.logits((i,), held)[:, pick] >= 0, held.marked)
     penalties = PENALTIES[:best]
     change = _fits(examples, penalties, new)[-1]
     # What stays as it was does as before, whatever would have been picked without a part.
@@ -150,12 +150,3 @@ def _fits(examples: LabelExamples, penalties: tuple[float, ...], new: bool) -> F
         return start[None]
     changes = fit_changes(examples.hidden, examples.offset + start[-1], examples.marked, penalties)
     return np.concatenate([start[None], start + changes])
-
-
-def _counts(found: npt.NDArray[np.bool_], marked: npt.NDArray[np.bool_]) -> Counts:
-    return Counts(
-        int(np.sum(found & marked)),
-        int(np.sum(found & ~marked)),
-        int(np.sum(~found & marked)),
-        int(np.sum(~found & ~marked)),
-    )

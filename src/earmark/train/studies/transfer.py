@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from earmark.errors import ConfigError
-from earmark.metrics import Counts
+from earmark.metrics import Counts, count_answers
 from earmark.train.device import find_device
 from earmark.train.experiments.batches import PatchSet
 from earmark.train.experiments.example import Example
@@ -55,12 +55,6 @@ _MEDIAN = 501
 _QUICK_EPOCHS, _QUICK_HOP = 2, 34
 
 DETECTED = (*LABELS, "speech+music")
-
-
-def count_answers(answers: BoolArray, truth: BoolArray) -> Counts:
-    """Count answers of a detector, shape=(n,), by what was there."""
-    pairs = ((answers, truth), (answers, ~truth), (~answers, truth), (~answers, ~truth))
-    return Counts(*(int(np.count_nonzero(a & b)) for a, b in pairs))
 
 
 def percentages(counts: Counts) -> dict[str, float]:
