@@ -57,9 +57,8 @@ def test_expired_credentials_and_a_store_out_of_reach_are_told(monkeypatch: pyte
         list(find_items("s3://bucket/list.txt"))
 
 
-def test_a_folder_of_a_store_that_cannot_be_listed_is_not_left_out(
-    here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def refuse_deep(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a bucket whose folder `deep` lets nobody in."""
     local = pytest.importorskip("fsspec.implementations.local").LocalFileSystem
     fill(here / "bucket", "a.wav", "deep/b.wav")
     listed = local.ls
@@ -70,6 +69,12 @@ def test_a_folder_of_a_store_that_cannot_be_listed_is_not_left_out(
         return listed(self, path, *arguments, **named)
 
     monkeypatch.setattr(local, "ls", refused)
+
+
+def test_a_folder_of_a_store_that_cannot_be_listed_is_not_left_out(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_deep(here, monkeypatch)
     with pytest.raises(StoreError, match=r"lets nobody in \(access denied\)"):
         list(find_items(f"local://{here}/bucket"))
 
@@ -200,16 +205,7 @@ def test_patterns_of_a_store_list_the_folders_they_may_mean_alone(
 def test_a_pattern_does_not_leave_out_a_folder_that_cannot_be_listed(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    local = pytest.importorskip("fsspec.implementations.local").LocalFileSystem
-    fill(here / "bucket", "a.wav", "deep/b.wav")
-    ls = local.ls
-
-    def refused(self: Any, path: str, *arguments: Any, **named: Any) -> Any:
-        if path.endswith("deep"):
-            raise PermissionError("access denied")
-        return ls(self, path, *arguments, **named)
-
-    monkeypatch.setattr(local, "ls", refused)
+    refuse_deep(here, monkeypatch)
     assert ids(f"local://{here}/bucket/*.wav") == ["a.wav"]
     with pytest.raises(StoreError, match=r"lets nobody in \(access denied\)"):
         ids(f"local://{here}/bucket/**/*.wav")

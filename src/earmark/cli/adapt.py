@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from earmark.cli.options import Jobs, NoColor, Quiet
 from earmark.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,19 +28,10 @@ def adapt(
         str | None,
         typer.Option(metavar="NAME", help="What its card calls it. [dim]\\[default: the file's stem][/dim]"),
     ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "--jobs", "-j", metavar="N", help="Recordings at a time. [dim]\\[default: one per core][/dim]"
-        ),
-    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print nothing but warnings and errors.")
-    ] = False,
-    no_color: Annotated[
-        bool, typer.Option("--no-color", help="No colours; so does the variable NO_COLOR.")
-    ] = False,
+    jobs: Jobs = None,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
 ) -> None:
     """Make a detector better on recordings like yours, of some whose timelines are right.
 

@@ -211,7 +211,7 @@ def networks(
 
     find_device(device)
     wanted = read_comparison(comparison)
-    with status(kept="results and checkpoints") as tell:
+    with status(kept="results and checkpoints are") as tell:
         rows = compare_networks(
             wanted, index, out, cache=cache or runs / "cache", runs=runs, device=device, jobs=jobs, tell=tell
         )
@@ -322,7 +322,7 @@ def table(
             )
         typer.echo(f"wrote {export}; use it with: earmark detect --model {export}")
         return
-    with status(kept="results, features and checkpoints") as tell:
+    with status(kept="results, features and checkpoints are") as tell:
         report = run_experiment(
             experiment,
             data,

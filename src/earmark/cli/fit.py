@@ -150,11 +150,8 @@ def fit(
             architecture, training, width, folds, seed, processes, device, hop=hop, int8=int8
         )
         run, kept = partial(fit_network, data, network), "what was trained is"
-    with status(quiet, not no_color) as tell:
-        try:
-            fitted = run(tell=tell, warn=lambda text: print_warning(text, color=not no_color))
-        except KeyboardInterrupt as err:
-            raise KeyboardInterrupt(f"{kept} kept; the next run goes on from there") from err
+    with status(quiet, not no_color, kept) as tell:
+        fitted = run(tell=tell, warn=lambda text: print_warning(text, color=not no_color))
         fitted.write(output)
         if report is not None:
             tell("writing the report")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def status(quiet: bool = False, color: bool = True, kept: str = "") -> Iterator[Callable[[str], None]]:
-    """Show on a terminal what is being done; if it is interrupted, say what is `kept`."""
+    """Show on a terminal what is being done; if it is interrupted, say what is `kept`, e.g. "results are"."""
     from earmark.terminal import make_console
 
     try:
@@ -28,7 +28,7 @@ def status(quiet: bool = False, color: bool = True, kept: str = "") -> Iterator[
     except KeyboardInterrupt as err:
         if not kept:
             raise
-        raise KeyboardInterrupt(f"{kept} are kept; the same command goes on from there") from err
+        raise KeyboardInterrupt(f"{kept} kept; the same command goes on from there") from err
 
 
 def finish(

@@ -46,7 +46,7 @@ def separability(
     dataset = chosen.dataset
     for problem in chosen.problems:
         print_warning(f"{dataset} in '{data}': {problem}")
-    with status(kept="features") as tell:
+    with status(kept="features are") as tell:
         found = measure_separability(
             chosen.clips, runs / "features", variant=variant, vectors=vectors, seed=seed, jobs=jobs, tell=tell
         )
@@ -112,7 +112,7 @@ def transfer(
     fold = trained.origin["repetition"]
     dataset, recordings = find_broadcasts(data, on, hours=hours, fold=fold, seed=seed)
     store = MarkedStore(runs / "features", trained.extractor)
-    with status(kept="features and checkpoints") as tell:
+    with status(kept="features and checkpoints are") as tell:
         joint, report = tune(
             trained,
             recordings,

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from earmark import __version__
 from earmark.classifiercard import ClassifierCard
 from earmark.embeddingcard import EmbeddingCard
 from earmark.head import FloatArray, Head
@@ -129,20 +128,15 @@ class FittedNetwork:
             head="linear",
             licence="its maker's",
             metrics={
-                "accuracy": asdict(report.accuracy),
-                "estimate": report.estimate,
-                "mean_recall": report.mean_recall,
-                "recall": {one.label: one.recall for one in report.classes},
+                **report.metrics(),
                 **({} if self._beside is None else {"float32": dict(self._beside)}),
             },
             trained={
-                "files": {one.label: one.n_files for one in report.classes},
-                "groups": {one.label: one.n_groups for one in report.classes},
+                **report.learned(),
                 "training": asdict(settings.training),
                 "width": settings.width,
                 "products": "int8" if settings.int8 else "float32",
                 "seed": settings.seed,
-                "earmark": __version__,
             },
         )
         with tempfile.TemporaryDirectory() as folder:

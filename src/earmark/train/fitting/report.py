@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from earmark import __version__
 from earmark.environment import environment
 from earmark.files import atomic_write
 from earmark.head import FloatArray
@@ -113,6 +114,23 @@ class Report:
             own = next(row.accuracy.value for row in self.rows if row.candidate == self.chosen)
             choice = f"; corrected for the choice of the best of {len(self.rows)} kinds, {100 * own:.1f} %"
         return f"95 % interval, {files}{groups}, {self.settings['folds']} folds{choice}"
+
+    def metrics(self) -> dict[str, Any]:
+        """Return what a model's card says of how right it is."""
+        return {
+            "accuracy": asdict(self.accuracy),
+            "estimate": self.estimate,
+            "mean_recall": self.mean_recall,
+            "recall": {one.label: one.recall for one in self.classes},
+        }
+
+    def learned(self) -> dict[str, Any]:
+        """Return what a model's card says of how much it has learned from."""
+        return {
+            "files": {one.label: one.n_files for one in self.classes},
+            "groups": {one.label: one.n_groups for one in self.classes},
+            "earmark": __version__,
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it but the answers, for JSON."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from earmark import __version__
 from earmark.classifiercard import ClassifierCard
 from earmark.embedjobs import EmbedSettings
 from earmark.folders import cache_folder
@@ -92,18 +91,11 @@ class Fitted:
             context=backbone.context,
             hop=self._settings.embedding.hop,
             sources=backbone.sources,
-            metrics={
-                "accuracy": asdict(report.accuracy),
-                "estimate": report.estimate,
-                "mean_recall": report.mean_recall,
-                "recall": {one.label: one.recall for one in report.classes},
-            },
+            metrics=report.metrics(),
             trained={
-                "files": {one.label: one.n_files for one in report.classes},
-                "groups": {one.label: one.n_groups for one in report.classes},
+                **report.learned(),
                 "lowest_rate": report.settings["lowest_rate"],
                 "seed": self._settings.seed,
-                "earmark": __version__,
             },
         )
         write_classifier(path, self._settings.embedding.model, embedder.embedding, self.head, card)
